@@ -1,0 +1,62 @@
+/**
+ * Listening for TCP connections with Deno.
+ *
+ * @module
+ */
+
+import type { Connection, Endpoint, Listener } from "./transport.ts";
+
+/** Connections that wait in the system until they are accepted; the system may have a lower limit. */
+const BACKLOG = 4096;
+
+/**
+ * Listens at `hostname:port`; port 0 lets the system choose.
+ *
+ * @throws {Deno.errors.AddrInUse} and the other errors of `Deno.listen`.
+ */
+export function listenTcp({ hostname, port }: Endpoint): Listener {
+  // tcpBacklog is not in the types of all the versions of Deno that have it.
+  const options = { hostname, port, tcpBacklog: BACKLOG };
+  const listener = Deno.listen(options);
+  return {
+    addr: listener.addr,
+    async accept(): Promise<Connection> {
+      const connection = await listener.accept();
+      connection.setNoDelay(true);
+      return connection;
+    },
+    close: () => listener.close(),
+  };
+}
+
+/** `::ffff:192.0.2.1`, as a dual-stack socket tells it, is 192.0.2.1. */
+function plainAddress(hostname: string): string {
+  return hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname;
+}
+
+let own = new Set<string>();
+let ownReadAt = -Infinity;
+
+/** Interfaces come and go: this machine's addresses are read anew after this long, in milliseconds. */
+const OWN_ADDRESSES_MS = 5_000;
+
+/**
+ * True when the other side is on this machine: its address is a loopback address, or the one that it
+ * connected to, or that of an interface here.
+ */
+export function isFromThisMachine({ remoteAddr, localAddr }: Connection): boolean {
+  const remote = plainAddress(remoteAddr.hostname);
+  if (remote.startsWith("127.") || remote === "::1") return true;
+  if (remote === plainAddress(localAddr.hostname)) return true;
+  const now = performance.now();
+  if (now - ownReadAt > OWN_ADDRESSES_MS) {
+    own = new Set(Deno.networkInterfaces().map(({ address }) => address));
+    ownReadAt = now;
+  }
+  return own.has(remote);
+}
+
+/** The address of the other side, as text, for limits and logs. */
+export function addressOf({ remoteAddr }: Connection): string {
+  return plainAddress(remoteAddr.hostname);
+}

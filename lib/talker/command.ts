@@ -1,0 +1,75 @@
+/**
+ * Slash commands: what they are, and how a line is taken apart. The commands themselves are in
+ * `commands/`.
+ *
+ * @module
+ */
+
+import type { ErrorCode } from "./event.ts";
+import type { Session } from "./session.ts";
+import type { Talker } from "./talker.ts";
+
+/** How a command ended. `id` is that of a line that was said; `end` is a session that is over now. */
+export type Outcome = { id?: string; end?: Session } | { error: ErrorCode; text: string };
+
+/** What a command works on. */
+export interface CommandContext {
+  talker: Talker;
+  session: Session;
+  /** What stands behind the name, without blanks around it. */
+  rest: string;
+  /** Gives a line of the answer; `more` are its members in JSON. */
+  reply(text: string, more?: Record<string, unknown>): void;
+}
+
+/** A slash command. */
+export interface Command {
+  /** Without the slash. */
+  readonly name: string;
+  /** What stands behind the name, as `/help` shows it. */
+  readonly parameters: string;
+  /** What it does, on one line. */
+  readonly summary: string;
+  /** More lines for `/help COMMAND`. */
+  readonly details?: readonly string[];
+  /** It is accepted from operators only. */
+  readonly operator?: boolean;
+  /** Not listed: for programs. */
+  readonly hidden?: boolean;
+  run(context: CommandContext): Outcome;
+}
+
+/** A line that is a command. */
+export interface CommandLine {
+  tag: string | undefined;
+  /** The command's name, without the slash, in lower case. */
+  name: string;
+  rest: string;
+}
+
+const TAGGED = /^@([A-Za-z0-9]{1,32}) (\/.*)$/s;
+
+/**
+ * Takes a command line apart: `/NAME rest`, with `@TAG ` before it or not. Undefined for speech
+ * (which `//text` is, too; tagged it is the command `say`).
+ *
+ * @example
+ * ```ts
+ * import { parseCommandLine } from "./command.ts";
+ * console.assert(parseCommandLine("@a1 /ping hello")?.tag === "a1");
+ * console.assert(parseCommandLine("@bob hi") === undefined);
+ * console.assert(parseCommandLine("//etc is a folder") === undefined);
+ * ```
+ */
+export function parseCommandLine(line: string): CommandLine | undefined {
+  const tagged = TAGGED.exec(line);
+  const tag = tagged?.[1];
+  const text = tagged?.[2] ?? line;
+  if (!text.startsWith("/")) return undefined;
+  if (text.startsWith("//")) {
+    return tag === undefined ? undefined : { tag, name: "say", rest: text.slice(1) };
+  }
+  const blank = text.search(/\s/);
+  const name = (blank < 0 ? text.slice(1) : text.slice(1, blank)).toLowerCase();
+  return { tag, name, rest: blank < 0 ? "" : text.slice(blank).trim() };
+}

@@ -1,0 +1,325 @@
+/**
+ * Carries a {@linkcode Talker} over connections: accepts clients, and serves them in rounds. What was
+ * read in one turn of the event loop goes out in one round at its end: each client gets one write.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import type { Connection, Listener } from "../net/transport.ts";
+import { MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../wire/limits.ts";
+import { ClientConnection } from "./client_connection.ts";
+import { encodeEvent, formatOf } from "./format.ts";
+import { Flow } from "./flow.ts";
+import { Talker, type TalkerOptions } from "./talker.ts";
+
+/** How often watched clients are looked at, in milliseconds. */
+const FLOW_CHECK_MS = 100;
+/** How long a session that is over may take to get the rest, in milliseconds. */
+const FINISH_MS = 5_000;
+/** How long to wait when no connection can be accepted (too many open files), in milliseconds. */
+const ACCEPT_PAUSE_MS = 100;
+/** A complaint about accepting is logged at most this often, in milliseconds. */
+const ACCEPT_COMPLAINT_MS = 10_000;
+
+const log = getLogger(["talker", "server"]);
+
+/** How a server is made. */
+export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll"> {
+  /** Connections in all. Default 20,000. */
+  maxClients?: number;
+  /** Connections of one address, this machine's own exempt. Default 256. */
+  maxClientsPerAddress?: number;
+  /** Where a connection comes from, as text. */
+  addressOf: (connection: Connection) => string;
+  /** Is it of this machine? */
+  isLocal: (connection: Connection) => boolean;
+  /** May its client give operator commands? Default: when it is of this machine. */
+  isOperator?: (local: boolean) => boolean;
+}
+
+/** A talker, with its clients' connections. */
+export class LineServer {
+  /** What is carried. */
+  readonly talker: Talker;
+  readonly #options: LineServerOptions;
+  readonly #clients = new Set<ClientConnection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #listeners = new Set<Listener>();
+  readonly #flow = new Flow<ClientConnection>();
+  readonly #held = new Set<ClientConnection>();
+  readonly #finishing = new Set<ClientConnection>();
+  #waiting: ClientConnection[] = [];
+  #everybody = false;
+  #armed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Infinity;
+  #stopped: (() => void) | undefined;
+  #refused = 0;
+  #lost = 0;
+  #cut = 0;
+
+  /** A server without a port: {@linkcode listen} adds them. */
+  constructor(options: LineServerOptions) {
+    this.#options = options;
+    this.talker = new Talker({ ...options, wakeAll: () => this.#serveAll() });
+    this.talker.stats = () => [
+      `connections: ${this.#clients.size} now, ${this.#refused} refused, ${this.#cut} cut for not reading`,
+      `slow readers: ${this.#flow.size} now; queues cut back ${this.#lost} times`,
+    ];
+    this.setTime();
+  }
+
+  /** Connections now. */
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  /** True while speakers are to wait for slow readers. */
+  get congested(): boolean {
+    return this.#flow.congested;
+  }
+
+  /** Accepts clients at `listener` until {@linkcode stop}. */
+  listen(listener: Listener, framed: boolean): void {
+    this.#listeners.add(listener);
+    void this.#accept(listener, framed);
+  }
+
+  /** Tells the talker what time it is. Returns the monotonic time in milliseconds. */
+  setTime(): number {
+    const now = performance.now();
+    this.talker.setTime(now, Date.now());
+    return now;
+  }
+
+  /**
+   * Stops accepting, says goodbye, and gives everybody up to 5 s to take what is queued. Resolves when
+   * all connections are closed.
+   */
+  stop(): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    const now = this.setTime();
+    const text = `The server ${this.talker.name} is shutting down. Goodbye`;
+    for (const client of this.#clients) {
+      client.session.send({ type: "notice", time: this.talker.wall, text });
+    }
+    for (const client of this.#clients) this.talker.dismiss(client.session);
+    this.#schedule(now);
+    return new Promise((resolve) => {
+      this.#stopped = resolve;
+      this.#checkStopped();
+    });
+  }
+
+  // The connections' side.
+
+  /** `client` has something to write, or is to be closed. */
+  serve(client: ClientConnection): void {
+    if (client.waiting) return;
+    client.waiting = true;
+    this.#waiting.push(client);
+    this.#arm();
+  }
+
+  /** `client` took `count` bytes. */
+  took(client: ClientConnection, count: number): void {
+    const now = performance.now();
+    client.tookAt = now;
+    if (this.#flow.size === 0) return;
+    const { unread } = client.session;
+    if (this.#flow.took(client, count, client.queued, unread, now)) this.#release();
+  }
+
+  /** `client` has read something, but speakers are to wait. */
+  hold(client: ClientConnection): void {
+    this.#held.add(client);
+  }
+
+  /** `client`'s session is over. */
+  finishing(client: ClientConnection): void {
+    const now = performance.now();
+    client.deadline = now + FINISH_MS;
+    this.#finishing.add(client);
+    this.serve(client);
+    this.#schedule(now);
+  }
+
+  /** `client`'s connection is closed. */
+  closed(client: ClientConnection): void {
+    this.#clients.delete(client);
+    this.#held.delete(client);
+    this.#finishing.delete(client);
+    const left = (this.#perAddress.get(client.address) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(client.address, left);
+    else this.#perAddress.delete(client.address);
+    const now = this.setTime();
+    this.talker.leave(client.session);
+    if (this.#flow.forget(client)) this.#release();
+    this.#schedule(now);
+    this.#checkStopped();
+  }
+
+  // Accepting.
+
+  async #accept(listener: Listener, framed: boolean): Promise<void> {
+    let complainedAt = -Infinity;
+    while (this.#listeners.has(listener)) {
+      try {
+        this.#arrive(await listener.accept(), framed);
+      } catch (error) {
+        if (!this.#listeners.has(listener)) return;
+        const now = performance.now();
+        if (now - complainedAt > ACCEPT_COMPLAINT_MS) {
+          complainedAt = now;
+          log.warn(
+            "Cannot accept a connection with {open} open: {reason}; going on as soon as some are closed",
+            { open: this.#clients.size, reason: String(error) },
+          );
+        }
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
+  }
+
+  #arrive(connection: Connection, framed: boolean): void {
+    const address = this.#options.addressOf(connection);
+    const local = this.#options.isLocal(connection);
+    const refusal = this.#refusal(address, local);
+    if (refusal !== undefined) {
+      this.#refuse(connection, refusal, framed);
+      return;
+    }
+    const now = this.setTime();
+    const client = new ClientConnection(this, connection, address, local, framed);
+    this.#clients.add(client);
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    const operator = this.#options.isOperator?.(local) ?? local;
+    client.session = this.talker.arrive({ operator, framed, host: client });
+    client.start();
+    this.#schedule(now);
+  }
+
+  #refusal(address: string, local: boolean): string | undefined {
+    const most = this.#options.maxClients ?? MAX_CLIENTS;
+    if (this.#clients.size >= most) return `The server is full: it takes ${most} connections`;
+    const each = this.#options.maxClientsPerAddress ?? MAX_CLIENTS_PER_ADDRESS;
+    if (!local && (this.#perAddress.get(address) ?? 0) >= each) {
+      return `Too many connections from ${address}: the server takes ${each} from one address`;
+    }
+    return undefined;
+  }
+
+  #refuse(connection: Connection, text: string, framed: boolean): void {
+    this.#refused++;
+    log.debug("Refused a connection from {address}: {text}", {
+      address: this.#options.addressOf(connection),
+      text,
+    });
+    const bytes = encodeEvent(formatOf(false, framed), { type: "error", code: "full", text });
+    const close = () => {
+      try {
+        connection.close();
+      } catch {
+        // It was closed by its other side.
+      }
+    };
+    connection.write(bytes).then(close, close);
+  }
+
+  // Rounds.
+
+  #serveAll(): void {
+    this.#everybody = true;
+    if (!this.#armed) this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(this.#round);
+  }
+
+  readonly #round = (): void => {
+    this.#armed = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const client of waiting) client.waiting = false;
+    const now = performance.now();
+    const everybody = this.#everybody;
+    this.#everybody = false;
+    for (const client of everybody ? this.#clients : waiting) {
+      if (client.busy) {
+        const { session } = client;
+        this.#flow.queued(client, client.queued, session.unread, client.tookAt, now);
+      } else client.flush(now);
+    }
+    if (this.#flow.size > 0) this.#schedule(now);
+  };
+
+  #release(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const client of held) {
+      if (this.#flow.congested) this.#held.add(client);
+      else client.resume();
+    }
+  }
+
+  // Time.
+
+  /** Sets the timer for what is due next. */
+  #schedule(now: number): void {
+    let due = this.talker.due;
+    if (this.#flow.size > 0) due = Math.min(due, now + FLOW_CHECK_MS);
+    const [first] = this.#finishing;
+    if (first?.deadline !== undefined) due = Math.min(due, first.deadline);
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = due === Infinity
+      ? undefined
+      : setTimeout(this.#tick, Math.max(0, Math.ceil(due - now)));
+  }
+
+  readonly #tick = (): void => {
+    this.#timerDue = Infinity;
+    const now = this.setTime();
+    this.talker.tick();
+    if (this.#flow.size > 0) this.#checkFlow(now);
+    for (const client of this.#finishing) {
+      if (client.deadline === undefined || client.deadline > now) break;
+      client.close();
+    }
+    this.#schedule(now);
+  };
+
+  #checkFlow(now: number): void {
+    const { drop, keep, cut } = this.#flow.check(now);
+    for (const client of drop) {
+      this.#lost++;
+      client.session.outbox.dropOldest(keep);
+      this.#flow.queued(client, client.queued, client.session.unread, client.tookAt, now);
+    }
+    for (const client of cut) {
+      this.#cut++;
+      log.info(
+        "Disconnected {nick} from {address}: it read nothing for 10 s with {queued} bytes waiting",
+        {
+          nick: client.session.nick,
+          address: client.address,
+          queued: client.queued,
+        },
+      );
+      client.close();
+    }
+    if (!this.#flow.congested && this.#held.size > 0) this.#release();
+  }
+
+  #checkStopped(): void {
+    if (this.#stopped === undefined || this.#clients.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#stopped();
+  }
+}

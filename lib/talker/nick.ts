@@ -1,0 +1,33 @@
+/**
+ * Nicks: what is allowed, and when two are the same.
+ *
+ * @module
+ */
+
+import { MAX_NICK_CHARACTERS } from "../wire/limits.ts";
+
+// Letters of any script with the marks that belong to them, digits, "-" and "_".
+const ALLOWED = /^[\p{L}\p{Nd}_-][\p{L}\p{M}\p{Nd}_-]*$/u;
+
+/**
+ * The nick as it is used (in Unicode's normal form NFKC), or undefined where it isn't one: letters,
+ * digits, `-` and `_`, 1 to 32 characters.
+ *
+ * @example
+ * ```ts
+ * import { parseNick } from "./nick.ts";
+ * console.assert(parseNick("jürgen-2") === "jürgen-2");
+ * console.assert(parseNick("a b") === undefined);
+ * ```
+ */
+export function parseNick(text: string): string | undefined {
+  if (text.length > 4 * MAX_NICK_CHARACTERS) return undefined;
+  const nick = text.normalize("NFKC");
+  if ([...nick].length > MAX_NICK_CHARACTERS || !ALLOWED.test(nick)) return undefined;
+  return nick;
+}
+
+/** What two nicks have in common when they count as the same: case folded. */
+export function foldNick(nick: string): string {
+  return nick.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
+}

@@ -1,0 +1,114 @@
+/**
+ * One client as the talker sees it.
+ *
+ * @module
+ */
+
+import { MAX_QUEUED_BYTES, MAX_UNREAD_REPLIES_BYTES } from "../wire/limits.ts";
+import { encodeText } from "../wire/text.ts";
+import type { TalkerEvent } from "./event.ts";
+import type { Feed } from "./feed.ts";
+import { encodeEvent, type Format } from "./format.ts";
+import { Outbox } from "./outbox.ts";
+
+/** Private pieces that may wait for a client before no more of its commands are taken. */
+const MAX_UNREAD_PIECES = 4096;
+
+/**
+ * Where a session is in its life: *arriving* until it is announced, *present*, a *service* (never
+ * announced, in no list, hears no chat), *leaving* (gets what is queued, says nothing more), *gone*.
+ */
+export type SessionState = "arriving" | "present" | "service" | "leaving" | "gone";
+
+/** What carries a session: its connection. */
+export interface SessionHost {
+  /** Something was queued. */
+  wake(): void;
+  /** The session is over: write what is queued, then close. */
+  finish(): void;
+}
+
+/** What is known of a client when it arrives. */
+export interface Client {
+  /** It may give operator commands. */
+  operator: boolean;
+  /** Its records are frames, not lines. */
+  framed: boolean;
+  /** Its connection. */
+  host: SessionHost;
+}
+
+/** A client: its nick, its state, and what it is still to get. */
+export class Session {
+  /** Its place in the feeds, and what is for it alone. */
+  readonly outbox: Outbox;
+  /** May it give operator commands? */
+  readonly operator: boolean;
+  /** When it came, on the monotonic clock in milliseconds. */
+  readonly arrivedAt: number;
+  /** See {@linkcode SessionState}. */
+  state: SessionState = "arriving";
+  /** Does it hear its own speech? */
+  echo: boolean;
+  /** How it is served. */
+  format: Format;
+  readonly #host: SessionHost;
+  #nick: string;
+  #prefix: Uint8Array | undefined;
+
+  /** A session that reads `feed` from now on. */
+  constructor(
+    client: Client,
+    nick: string,
+    format: Format,
+    feed: Feed,
+    echo: boolean,
+    now: number,
+  ) {
+    this.operator = client.operator;
+    this.arrivedAt = now;
+    this.echo = echo;
+    this.format = format;
+    this.#host = client.host;
+    this.#nick = nick;
+    this.outbox = new Outbox(feed);
+  }
+
+  /** The name before its lines. */
+  get nick(): string {
+    return this.#nick;
+  }
+
+  set nick(nick: string) {
+    this.#nick = nick;
+    this.#prefix = undefined;
+  }
+
+  /** `nick: ` in bytes, made when it first speaks. */
+  get speechPrefix(): Uint8Array {
+    return this.#prefix ??= encodeText(`${this.#nick}: `);
+  }
+
+  /** True while the client leaves so much unread that none of its commands is to be taken. */
+  get unread(): boolean {
+    return this.outbox.privateBytes > MAX_UNREAD_REPLIES_BYTES ||
+      this.outbox.pieces > MAX_UNREAD_PIECES;
+  }
+
+  /** False when its queue is full, so that what others send to it alone is refused. */
+  get takesWhispers(): boolean {
+    return this.outbox.queued < MAX_QUEUED_BYTES && this.outbox.pieces < 4 * MAX_UNREAD_PIECES;
+  }
+
+  /** Queues an event for this client alone. */
+  send(event: TalkerEvent): void {
+    if (this.state === "gone") return;
+    this.outbox.push(encodeEvent(this.format, event));
+    this.#host.wake();
+  }
+
+  /** The session is over: what is queued goes out, then the connection closes. */
+  finish(): void {
+    this.#host.finish();
+  }
+}
