@@ -15,7 +15,7 @@ import type { LossNotice } from "./outbox.ts";
 import type { Session, SessionHost } from "./session.ts";
 
 /** A quiet client's read buffer, in bytes: there are thousands of them. */
-const SMALL_BUFFER = 256;
+const SMALL_BUFFER = 128;
 /** A busy client's read buffer, in bytes. */
 const LARGE_BUFFER = 64 * 1024;
 /** A read that brings less than this lets the large buffer go, in bytes. */
@@ -42,8 +42,10 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
 
   readonly #server: LineServer;
   readonly #connection: Connection;
-  readonly #lines: LineDecoder | undefined;
-  readonly #frames: FrameDecoder | undefined;
+  readonly #framed: boolean;
+  /** Made when the client first says something: many never do. */
+  #lines: LineDecoder | undefined;
+  #frames: FrameDecoder | undefined;
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(SMALL_BUFFER);
   /** What is being written, and isn't written yet. */
   #writing: Uint8Array | undefined;
@@ -69,8 +71,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     this.#connection = connection;
     this.address = address;
     this.local = local;
-    this.#lines = framed ? undefined : new LineDecoder();
-    this.#frames = framed ? new FrameDecoder() : undefined;
+    this.#framed = framed;
   }
 
   /** Bytes that wait, in all. */
@@ -192,8 +193,8 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     const buffer = this.#buffer;
     this.#server.setTime();
     const bytes = buffer.subarray(0, count);
-    if (this.#lines !== undefined) this.#lines.push(bytes, this);
-    else this.#records(bytes);
+    if (this.#framed) this.#records(bytes);
+    else (this.#lines ??= new LineDecoder()).push(bytes, this);
     if (count === buffer.length && buffer.length === SMALL_BUFFER) {
       this.#buffer = spare.pop() ?? new Uint8Array(LARGE_BUFFER);
     } else if (count < LITTLE && buffer.length === LARGE_BUFFER) {
@@ -208,17 +209,16 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
 
   #records(bytes: Uint8Array): void {
     try {
-      this.#frames?.push(bytes, this.#record);
+      (this.#frames ??= new FrameDecoder()).push(
+        bytes,
+        (record, start, end) => this.line(record, start, end, isPlain(record, start, end)),
+      );
     } catch (error) {
       if (!(error instanceof RemoteFault)) throw error;
       this.session.send({ type: "error", code: "bad-frame", text: error.message });
       this.#server.talker.dismiss(this.session);
     }
   }
-
-  readonly #record = (bytes: Uint8Array, start: number, end: number): void => {
-    this.line(bytes, start, end, isPlain(bytes, start, end));
-  };
 
   /** Everything is written. The other side is told, and what it still sends is passed over until it closes. */
   #drain(): void {

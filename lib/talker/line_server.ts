@@ -22,6 +22,13 @@ const ACCEPT_PAUSE_MS = 100;
 /** A complaint about accepting is logged at most this often, in milliseconds. */
 const ACCEPT_COMPLAINT_MS = 10_000;
 
+/**
+ * Clients that are served in one turn of the event loop. Writes of so many are under way at once: more
+ * would cost memory (each is a promise), and readers at the end of a wide room would wait longer while
+ * nothing is read.
+ */
+const SWEEP_CLIENTS = 256;
+
 const log = getLogger(["talker", "server"]);
 
 /** How a server is made. */
@@ -50,7 +57,10 @@ export class LineServer {
   readonly #held = new Set<ClientConnection>();
   readonly #finishing = new Set<ClientConnection>();
   #waiting: ClientConnection[] = [];
+  /** Everybody is to be served. */
   #everybody = false;
+  /** Where the sweep over everybody is. */
+  #sweep: SetIterator<ClientConnection> | undefined;
   #armed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
@@ -73,6 +83,11 @@ export class LineServer {
   /** Connections now. */
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** Clients with growing queues. */
+  get slowReaders(): number {
+    return this.#flow.size;
   }
 
   /** True while speakers are to wait for slow readers. */
@@ -247,16 +262,33 @@ export class LineServer {
     this.#waiting = [];
     for (const client of waiting) client.waiting = false;
     const now = performance.now();
-    const everybody = this.#everybody;
-    this.#everybody = false;
-    for (const client of everybody ? this.#clients : waiting) {
-      if (client.busy) {
-        const { session } = client;
-        this.#flow.queued(client, client.queued, session.unread, client.tookAt, now);
-      } else client.flush(now);
+    for (const client of waiting) this.#serveNow(client, now);
+    if (this.#sweep === undefined && this.#everybody) {
+      this.#everybody = false;
+      this.#sweep = this.#clients.values();
     }
+    if (this.#sweep !== undefined) this.#serveSome(this.#sweep, now);
+    if (this.#sweep !== undefined || this.#everybody) this.#arm();
     if (this.#flow.size > 0) this.#schedule(now);
   };
+
+  /** Goes on with the sweep over everybody. What comes meanwhile waits for the next sweep, or none would be finished. */
+  #serveSome(sweep: SetIterator<ClientConnection>, now: number): void {
+    for (let i = 0; i < SWEEP_CLIENTS; i++) {
+      const { done, value } = sweep.next();
+      if (done === true) {
+        this.#sweep = undefined;
+        return;
+      }
+      this.#serveNow(value, now);
+    }
+  }
+
+  #serveNow(client: ClientConnection, now: number): void {
+    if (client.busy) {
+      this.#flow.queued(client, client.queued, client.session.unread, client.tookAt, now);
+    } else client.flush(now);
+  }
 
   #release(): void {
     const held = [...this.#held];

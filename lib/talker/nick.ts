@@ -9,6 +9,9 @@ import { MAX_NICK_CHARACTERS } from "../wire/limits.ts";
 // Letters of any script with the marks that belong to them, digits, "-" and "_".
 const ALLOWED = /^[\p{L}\p{Nd}_-][\p{L}\p{M}\p{Nd}_-]*$/u;
 
+// What folding leaves as it is: the usual case.
+const FOLDED = /^[a-z0-9_-]+$/;
+
 /**
  * The nick as it is used (in Unicode's normal form NFKC), or undefined where it isn't one: letters,
  * digits, `-` and `_`, 1 to 32 characters.
@@ -29,5 +32,6 @@ export function parseNick(text: string): string | undefined {
 
 /** What two nicks have in common when they count as the same: case folded. */
 export function foldNick(nick: string): string {
+  if (FOLDED.test(nick)) return nick;
   return nick.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
 }

@@ -202,6 +202,15 @@ export class Outbox {
 
   /** Private pieces and pieces of the feed, in their order, as one. */
   #gather(notice: LossNotice): Uint8Array | undefined {
+    const [only, another] = this.#marks ?? [];
+    if (
+      only?.bytes !== undefined && another === undefined && this.#lost === 0 &&
+      (this.#feed === undefined || only.at <= this.#position())
+    ) {
+      this.#marks = undefined;
+      this.#privateBytes = 0;
+      return only.bytes;
+    }
     const pieces: Uint8Array[] = [];
     let size = 0;
     const add = (piece: Uint8Array) => {

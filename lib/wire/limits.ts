@@ -51,3 +51,6 @@ export const MAX_HISTORY_AGE_MS = 3_600_000;
 
 /** Lines that a `/history` gives at the most: what is remembered. */
 export const MAX_HISTORY_REPLY = MAX_HISTORY_LINES;
+
+/** Longest name of a server, in characters (code points). */
+export const MAX_SERVER_NAME = 64;

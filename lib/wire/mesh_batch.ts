@@ -89,7 +89,10 @@ export class Batch implements BatchHeader {
     return found;
   }
 
-  /** The messages from sequence `from` to `to`, both included: this batch itself when that is all. */
+  /**
+   * The messages from sequence `from` to `to`, both included: this batch itself when that is all,
+   * else a copy, of type push.
+   */
   slice(from: number, to: number): Batch {
     if (from <= this.first && to >= this.last) return this;
     const { body } = this;
@@ -103,6 +106,7 @@ export class Batch implements BatchHeader {
     part.set(body.subarray(0, BATCH_HEADER_BYTES));
     part.set(body.subarray(start, at), BATCH_HEADER_BYTES);
     const count = to - from + 1;
+    part[0] = TYPE_PUSH;
     part[2] = count >>> 8;
     part[3] = count;
     writeU64(part, 20, from);
@@ -117,14 +121,9 @@ export class Batch implements BatchHeader {
     return copy;
   }
 
-  /**
-   * A batch that may be kept: of type push, and in a buffer of its own when this one is a small
-   * part of a larger buffer, which it would keep alive.
-   */
+  /** A copy that may be kept, of type push: the received bytes belong to the reader's buffer. */
   owned(): Batch {
-    const { body } = this;
-    if (body[0] === TYPE_PUSH && body.buffer.byteLength <= body.length * 2) return this;
-    const copy = body.slice();
+    const copy = this.body.slice();
     copy[0] = TYPE_PUSH;
     return new Batch(copy);
   }

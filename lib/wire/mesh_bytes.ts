@@ -3,9 +3,14 @@
  * and strings with a length.
  */
 
+import { RemoteFault } from "./errors.ts";
+
 /** A frame that breaks the format: the fault is the sender's, and ends its link. */
-export class MeshFrameError extends Error {
-  override name = "MeshFrameError";
+export class MeshFrameError extends RemoteFault {
+  /** `message` says what is wrong, with the value. */
+  constructor(message: string) {
+    super("bad-frame", message);
+  }
 }
 
 /** A node's id: eight random bytes, written as 16 lower-case hexadecimal digits. */
@@ -125,7 +130,7 @@ export class ByteReader {
       return decoder.decode(this.view(length));
     } catch (cause) {
       if (cause instanceof MeshFrameError) throw cause;
-      throw new MeshFrameError("Text is not UTF-8", { cause });
+      throw new MeshFrameError("Text is not UTF-8");
     }
   }
 
