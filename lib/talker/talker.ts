@@ -142,6 +142,10 @@ export class Talker {
    */
   line(session: Session, bytes: Uint8Array, start: number, end: number, plain: boolean): void {
     if (start === end) return;
+    if (end - start > MAX_LINE_BYTES) {
+      this.tooLong(session);
+      return;
+    }
     if (plain && session.state === "present") {
       const first = bytes[start];
       if (first !== SLASH && first !== AT) {
@@ -150,11 +154,8 @@ export class Talker {
       }
     }
     if (session.state === "leaving" || session.state === "gone") return;
-    if (end - start > MAX_LINE_BYTES) this.tooLong(session);
-    else {
-      const text = decodeText(bytes, start, end);
-      this.#text(session, visible(session.format.framed ? text.replace(/[\r\n]/g, " ") : text));
-    }
+    const text = decodeText(bytes, start, end);
+    this.#text(session, visible(session.format.framed ? text.replace(/[\r\n]/g, " ") : text));
   }
 
   /** A client's line was too long. */

@@ -141,8 +141,7 @@ export class LineDecoder {
           this.#endLine(chunk, i, i, sink);
           return i + 1;
         }
-        this.#plain = false; // A lone CR is a control character: it vanishes.
-        return i;
+        return i; // A lone CR is a control character: it vanishes.
       case "after-iac":
         if (byte === SB) {
           this.#state = "subnegotiation";

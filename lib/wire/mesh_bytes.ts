@@ -170,7 +170,8 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#bytes[this.#grow(1)] = value;
+    const at = this.#grow(1);
+    this.#bytes[at] = value;
     return this;
   }
 
@@ -182,22 +183,26 @@ export class ByteWriter {
   }
 
   u32(value: number): this {
-    writeU32(this.#bytes, this.#grow(4), value);
+    const at = this.#grow(4);
+    writeU32(this.#bytes, at, value);
     return this;
   }
 
   u64(value: number): this {
-    writeU64(this.#bytes, this.#grow(8), value);
+    const at = this.#grow(8);
+    writeU64(this.#bytes, at, value);
     return this;
   }
 
   nodeId(id: NodeId): this {
-    writeNodeId(this.#bytes, this.#grow(8), id);
+    const at = this.#grow(8);
+    writeNodeId(this.#bytes, at, id);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 

@@ -1,0 +1,42 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { foldNick, parseNick } from "../../lib/talker/nick.ts";
+
+Deno.test("nick: letters, digits, - and _, 1 to 32 characters", () => {
+  for (const nick of ["a", "bob", "Bob-2_x", "jürgen", "Ωmega", "नमस्ते", "李", "x".repeat(32)]) {
+    assertEquals(parseNick(nick), nick);
+  }
+  for (
+    const nick of [
+      "",
+      " ",
+      "a b",
+      "a:b",
+      "a/b",
+      "@bob",
+      "a\u{200b}b",
+      "🦊",
+      "x".repeat(33),
+      "a\u{202e}b",
+    ]
+  ) {
+    assertEquals(parseNick(nick), undefined, JSON.stringify(nick));
+  }
+});
+
+Deno.test("nick: a mark alone is none, and long ones cost nothing", () => {
+  assertEquals(parseNick("\u{301}a"), undefined);
+  assertEquals(parseNick("a".repeat(1_000_000)), undefined);
+});
+
+Deno.test("nick: two that differ in case, or in how they are encoded, are one", () => {
+  for (
+    const [a, b] of [["Bob", "bOB"], ["É", "e\u{301}"], ["straße", "STRASSE"], [
+      "ａbc",
+      "abc",
+    ]] as const
+  ) {
+    assertEquals(foldNick(a), foldNick(b));
+  }
+  assertNotEquals(foldNick("bob"), foldNick("bobo"));
+  assert(parseNick("e\u{301}") === "é");
+});
