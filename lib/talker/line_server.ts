@@ -5,6 +5,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { Connection, Listener } from "../net/transport.ts";
 import { MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../wire/limits.ts";
