@@ -1,0 +1,167 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { addressOf } from "../../lib/net/tcp_server.ts";
+import { LineServer, type LineServerOptions } from "../../lib/talker/line_server.ts";
+import { FakeConnection, FakeListener } from "../support/fake_connection.ts";
+
+function serve(options: Partial<LineServerOptions> = {}) {
+  const server = new LineServer({
+    name: "kitchen",
+    origin: "k",
+    incarnation: "1",
+    random: () => 0,
+    addressOf,
+    isLocal: () => false,
+    ...options,
+  });
+  const listener = new FakeListener();
+  server.listen(listener, false);
+  const connect = (hostname?: string) => {
+    const connection = new FakeConnection(hostname);
+    listener.arrives(connection);
+    return connection;
+  };
+  return { server, listener, connect };
+}
+
+/** Everybody hangs up, so that no timer is left. */
+async function leave(server: LineServer, ...connections: FakeConnection[]): Promise<void> {
+  for (const connection of connections) {
+    if (!connection.closed) connection.arrives(new Error("Reset"));
+  }
+  await server.stop();
+}
+
+Deno.test("line server: what is taken in small pieces arrives whole and in order", async () => {
+  const { server, connect } = serve();
+  const bob = connect(), eve = connect();
+  bob.takes = 1;
+  eve.takes = 7;
+  await eve.until(() => eve.written.endsWith("Welcome, guest2\r\n"));
+  for (let i = 0; i < 300; i++) bob.arrives(`line ${i}\n`);
+  await eve.until(() => eve.written.includes("line 299\r\n"));
+  await bob.until(() => bob.written.includes("line 299\r\n"));
+  for (const { written } of [bob, eve]) {
+    const lines = [...written.matchAll(/guest1: line (\d+)\r\n/g)].map((match) => Number(match[1]));
+    assertEquals(lines, Array.from({ length: 300 }, (_, i) => i));
+  }
+  await leave(server, bob, eve);
+});
+
+Deno.test("line server: one that takes nothing doesn't hold up the other", async () => {
+  const { server, connect } = serve();
+  const bob = connect(), stuck = connect();
+  stuck.takes = 0;
+  for (let i = 0; i < 100; i++) bob.arrives(`${i} ${"x".repeat(1000)}\n`);
+  await bob.until(() => bob.written.includes("99 xxx"));
+  assert(stuck.pending > 0);
+  assertEquals(stuck.written, "");
+  stuck.takes = Infinity;
+  stuck.take(5);
+  await stuck.until(() => stuck.written.includes("99 xxx"));
+  assert(stuck.written.startsWith("Welcome, guest2\r\n"));
+  await leave(server, bob, stuck);
+});
+
+Deno.test("line server: what was asked before the end of the input is answered before the close", async () => {
+  const { server, connect } = serve();
+  const bob = connect();
+  bob.arrives("/ping 1\n/ping 2\nunfinished");
+  bob.arrives(null);
+  await bob.until(() => bob.closed);
+  assertEquals(bob.written, "Welcome, guest1\r\nguest1 has joined\r\npong 1\r\npong 2\r\n");
+  assertEquals(server.size, 0);
+  await server.stop();
+});
+
+Deno.test("line server: quit ends after the answer; what comes behind is passed over", async () => {
+  const { server, connect } = serve();
+  const bob = connect();
+  bob.arrives("/quit\nhello?\n");
+  await bob.until(() => bob.ended);
+  assert(bob.written.endsWith("Goodbye\r\n"));
+  assert(!bob.closed, "closing with input unread would reset the connection and lose the answer");
+  bob.arrives("more\n");
+  bob.arrives(null);
+  await bob.until(() => bob.closed);
+  assert(!bob.written.includes("hello?"));
+  await server.stop();
+});
+
+Deno.test("line server: who asks and doesn't read is not read either", async () => {
+  const { server, connect } = serve();
+  const bob = connect();
+  await bob.until(() => bob.written !== "");
+  bob.takes = 0;
+  const asked = 40_000;
+  for (let i = 0; i < asked; i++) bob.arrives(`/ping ${"x".repeat(100)}\n`);
+  await bob.until(() => bob.pending > 0);
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  const [session] = server.talker.roster.sessions();
+  assert(session !== undefined);
+  assert(session.outbox.privateBytes < 1_000_000, `${session.outbox.privateBytes} bytes wait`);
+  bob.takes = Infinity;
+  bob.take(Infinity);
+  await bob.until(() => bob.written.split("pong").length === asked + 1);
+  await leave(server, bob);
+});
+
+Deno.test("line server: full, in all and for one address", async () => {
+  const { server, connect } = serve({ maxClients: 3, maxClientsPerAddress: 2 });
+  const [a, b, c] = [
+    connect("198.51.100.1"),
+    connect("198.51.100.1"),
+    connect("::ffff:198.51.100.1"),
+  ];
+  await c.until(() => c.closed);
+  assertMatch(c.written, /^Too many connections from 198\.51\.100\.1: .* 2 /);
+  const d = connect("198.51.100.2"), e = connect("198.51.100.3");
+  await e.until(() => e.closed);
+  assertMatch(e.written, /^The server is full: it takes 3 /);
+  a.arrives(new Error("Reset"));
+  await a.until(() => a.closed);
+  const f = connect("198.51.100.1");
+  await f.until(() => f.written.startsWith("Welcome"));
+  await leave(server, b, d, f);
+});
+
+Deno.test("line server: this machine's own are not counted for their address", async () => {
+  const { server, connect } = serve({ maxClientsPerAddress: 1, isLocal: () => true });
+  const connections = [connect(), connect(), connect()];
+  for (const one of connections) await one.until(() => one.written.startsWith("Welcome"));
+  await leave(server, ...connections);
+});
+
+Deno.test("line server: goes on accepting when accepting fails", async () => {
+  const { server, listener, connect } = serve();
+  listener.arrives(new Error("Too many open files (os error 24)"));
+  const bob = connect();
+  await bob.until(() => bob.written.startsWith("Welcome"));
+  await leave(server, bob);
+});
+
+Deno.test("line server: a connection that breaks while it is written to is gone", async () => {
+  const { server, connect } = serve();
+  const bob = connect(), eve = connect();
+  eve.takes = 0;
+  bob.arrives("hi\n");
+  await eve.until(() => eve.pending > 0);
+  eve.arrives(new Error("Reset"));
+  await eve.until(() => eve.closed);
+  assertEquals(server.size, 1);
+  bob.arrives("/who\n");
+  await bob.until(() => bob.written.includes("There are 1 users"));
+  await leave(server, bob);
+});
+
+Deno.test("line server: stopping says goodbye, and waits for those who read", async () => {
+  const { server, connect } = serve();
+  const bob = connect();
+  bob.takes = 3;
+  await bob.until(() => bob.written.endsWith("Welcome, guest1\r\n"));
+  const stopped = server.stop();
+  await bob.until(() => bob.ended);
+  assert(bob.written.endsWith("The server kitchen is shutting down. Goodbye\r\n"));
+  bob.arrives(null);
+  await stopped;
+  assert(bob.closed);
+});
