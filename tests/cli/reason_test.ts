@@ -1,0 +1,23 @@
+import { assertEquals } from "@std/assert";
+import { reason } from "../../lib/cli/reason.ts";
+
+Deno.test("Reasons are short and plain", () => {
+  const table: [unknown, string][] = [
+    [new Deno.errors.ConnectionRefused("Connection refused (os error 111)"), "connection refused"],
+    [
+      Object.assign(new Error("bind EADDRINUSE 0.0.0.0:1"), { code: "EADDRINUSE" }),
+      "the address is in use",
+    ],
+    [
+      new Error("failed to lookup address information: Name or service not known"),
+      "Name or service not known",
+    ],
+    [new Error("Some thing (os error 7)\n    at x"), "some thing"],
+    [new Error(""), "Error"],
+    [new Error("IP address wrong"), "IP address wrong"],
+    ["text", "text"],
+  ];
+  for (const [error, expected] of table) {
+    assertEquals(reason(error), expected);
+  }
+});
