@@ -11,9 +11,20 @@ import { defineCommand, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { reason } from "../lib/cli/reason.ts";
-import { AddressError, formatAddress, type HostPort, parseListen } from "../lib/net/address.ts";
+import {
+  AddressError,
+  formatAddress,
+  type HostPort,
+  parseListen,
+  parseTarget,
+} from "../lib/net/address.ts";
+import { newIncarnation, newNodeId } from "../lib/mesh/identity.ts";
+import { MeshDriver } from "../lib/mesh/driver.ts";
+import { connectTcp } from "../lib/net/tcp_client.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
-import type { Listener } from "../lib/net/transport.ts";
+import type { Connection, Endpoint, Listener } from "../lib/net/transport.ts";
+import { MeshRoom } from "../lib/talker/mesh_room.ts";
+import type { Talker } from "../lib/talker/talker.ts";
 import { LineServer } from "../lib/talker/line_server.ts";
 import { MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS, MAX_SERVER_NAME } from "../lib/wire/limits.ts";
 
@@ -65,6 +76,24 @@ const command = defineCommand({
       help:
         "From where /kill and other operator commands are accepted: local (this machine), any, none.",
     },
+    peerListen: {
+      kind: "string",
+      placeholder: "[HOST:]PORT",
+      defaultText: "none",
+      help: "Accept links from other servers here; 0 for any free port.",
+    },
+    peer: {
+      kind: "strings",
+      placeholder: "HOST:PORT",
+      help: "Keep a link to the server there up, for ever. May be repeated.",
+    },
+    mesh: {
+      kind: "string",
+      placeholder: "NAME",
+      defaultText: "unnamed",
+      help:
+        "Name of the mesh: only servers of the same mesh link to each other. Implies --peer-listen 0.",
+    },
     ...commonFlags("info"),
   },
   examples: [
@@ -82,30 +111,46 @@ const log = getLogger(["talker", "server"]);
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags } = parseCommand(command, args, io.env);
   const name = serverName(flags.name);
-  const framedAt = flags.framed === undefined ? undefined : framedAddress(flags.framed, flags.host);
+  const framedAt = listenAddress("--framed", flags.framed, flags.host);
+  const mesh = flags.mesh ?? "";
+  const peersAt = listenAddress(
+    "--peer-listen",
+    flags.peerListen ?? (flags.mesh === undefined ? undefined : "0"),
+    flags.host,
+  );
+  const peers = flags.peer.map(peerAddress);
   await using _log = await startLog(flags, io.stderr);
 
   const bits = new Uint32Array(1);
-  const random = () => crypto.getRandomValues(bits)[0] as number;
-  const server = new LineServer({
-    name,
-    origin: Array.from({ length: 2 }, () => random().toString(36)).join("").slice(0, 10),
-    incarnation: "1",
-    echo: flags.echo,
+  const randomBits = () => crypto.getRandomValues(bits)[0] as number;
+  const random = () => randomBits() / 2 ** 32;
+  const driver = new MeshDriver({
+    identity: { id: newNodeId(random), incarnation: newIncarnation(1, random), name, mesh },
     random,
+    connect,
+  });
+  const room = new MeshRoom({ driver, talker: (): Talker => server.talker, listen: listenTcp });
+  const server: LineServer = new LineServer({
+    name,
+    mesh: room,
+    echo: flags.echo,
+    random: randomBits,
     maxClients: flags.maxClients,
     maxClientsPerAddress: flags.maxPerAddress,
     addressOf,
     isLocal: isFromThisMachine,
     isOperator: (local) => flags.admin === "any" || (flags.admin === "local" && local),
+    pauseMesh: (paused) => driver.pause(paused),
   });
+  driver.watch({ congested: () => server.release() });
 
   // All the ports first: what is announced is all there.
   const lines = listen({ host: flags.host, port: flags.port }, "--port");
   const frames = framedAt === undefined ? undefined : listen(framedAt, "--framed");
-  const announce = (listener: Listener, whom: "clients" | "framed") => {
+  const links = peersAt === undefined ? undefined : listen(peersAt, "--peer-listen");
+  const announce = (listener: Listener, whom: "clients" | "framed" | "peers") => {
     const { hostname: host, port } = listener.addr;
-    const to = whom === "clients" ? "" : " for framed clients";
+    const to = { clients: "", framed: " for framed clients", peers: " for peers" }[whom];
     const text = `talker server ${name} listening${to} on ${formatAddress({ host, port })}`;
     const record = { type: "listening", name, host, port, for: whom };
     io.stdout.write(`${flags.json ? JSON.stringify(record) : text}\n`);
@@ -116,6 +161,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     server.listen(frames, true);
     announce(frames, "framed");
   }
+  if (links !== undefined) {
+    driver.listen(links);
+    announce(links, "peers");
+  }
+  for (const peer of peers) driver.keep(peer);
 
   const status = setInterval(
     () => log.info("Status: {status}", { status: statusOf(server) }),
@@ -125,6 +175,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   clearInterval(status);
   log.info("Stopping: {clients} clients are told goodbye", { clients: server.size });
   await server.stop();
+  await driver.stop();
   return 0;
 }
 
@@ -139,12 +190,35 @@ function serverName(given: string | undefined): string {
   return name;
 }
 
-function framedAddress(text: string, host: string): HostPort {
+/** The address of a flag that says where to listen; undefined where it isn't given. */
+function listenAddress(flag: string, text: string | undefined, host: string): HostPort | undefined {
+  return text === undefined ? undefined : checked(flag, () => parseListen(text, host));
+}
+
+function peerAddress(text: string): Endpoint {
+  return checked("--peer", () => {
+    const target = parseTarget(text);
+    if (target.kind === "address") return { hostname: target.host, port: target.port };
+    throw new AddressError(`"${target.name}" has no port; it must be host:port`);
+  });
+}
+
+function checked<T>(flag: string, parse: () => T): T {
   try {
-    return parseListen(text, host);
+    return parse();
   } catch (error) {
-    if (error instanceof AddressError) throw new UsageError(`--framed: ${error.message}`);
+    if (error instanceof AddressError) throw new UsageError(`${flag}: ${error.message}`);
     throw error;
+  }
+}
+
+/** Makes a link's connection; what goes wrong is said in a few words. */
+async function connect(to: Endpoint, signal: AbortSignal): Promise<Connection> {
+  try {
+    return await connectTcp({ host: to.hostname, port: to.port }, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Error(reason(error), { cause: error });
   }
 }
 

@@ -180,7 +180,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     if (count === null) {
       this.#ended = true;
       if (this.#drained) this.close();
-      else this.#server.talker.dismiss(this.session);
+      else this.#server.talker.ended(this.session);
     } else if (this.deadline !== undefined) this.#read();
     else if (this.#server.congested) {
       this.#held = count;

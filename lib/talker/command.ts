@@ -36,7 +36,8 @@ export interface Command {
   readonly operator?: boolean;
   /** Not listed: for programs. */
   readonly hidden?: boolean;
-  run(context: CommandContext): Outcome;
+  /** Does it; the outcome may come later. */
+  run(context: CommandContext): Outcome | Promise<Outcome>;
 }
 
 /** A line that is a command. */

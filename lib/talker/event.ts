@@ -13,6 +13,7 @@ export type ErrorCode =
   | "taken"
   | "denied"
   | "busy"
+  | "failed"
   | "too-long"
   | "bad-frame"
   | "full";

@@ -1,21 +1,35 @@
 /**
- * The lines that were said lately, in memory. An entry is a place in the canonical feed, so that to
- * remember a line costs no copy and no allocation.
+ * The lines that were said lately, in memory, in the order in which they arrived here. An entry is a
+ * place in a feed, so that to remember a line costs no copy and no allocation.
  *
  * @module
  */
 
 import { decodeText } from "../wire/text.ts";
-import { MAX_HISTORY_AGE_MS, MAX_HISTORY_BYTES, MAX_HISTORY_LINES } from "../wire/limits.ts";
+import {
+  MAX_HISTORY_AGE_MS,
+  MAX_HISTORY_BYTES,
+  MAX_HISTORY_LINES,
+  MAX_HISTORY_ORIGINS,
+} from "../wire/limits.ts";
 import type { Segment } from "./feed.ts";
+
+/** Who said a line: one start of one server. */
+export interface Origin {
+  /** What the ids of its lines begin with; a number follows. */
+  readonly prefix: string;
+  /** Name of the server. */
+  readonly server: string;
+}
 
 /** A line that was said. */
 export interface Said {
-  /** Its number in this server, from 1. */
-  sequence: number;
+  /** Its id. */
+  id: string;
   /** When, in milliseconds since 1970. */
   time: number;
   nick: string;
+  server: string;
   kind: "speech" | "action";
   text: string;
 }
@@ -31,7 +45,7 @@ export interface Said {
  * const feed = new Feed(FORMATS[0]), history = new History();
  * const bytes = (text: string) => new TextEncoder().encode(text);
  * feed.append(bytes("bob: "), bytes("hi"));
- * history.add(1, 0, "bob", "speech", feed.tail, 5, 7);
+ * history.add({ prefix: "k.1.", server: "kitchen" }, 1, 0, "bob", false, feed.tail, 5, 7);
  * console.assert(history.last(10, 0)[0]?.text === "hi");
  * ```
  */
@@ -40,13 +54,16 @@ export class History {
   readonly #maxBytes: number;
   readonly #maxAge: number;
   // One array a property: the ring is written once for each line, at full speed.
-  #sequences: Float64Array;
-  #times: Float64Array;
-  #from: Uint32Array;
-  #to: Uint32Array;
-  #nicks: string[];
-  #actions: Uint8Array;
-  #segments: (Segment | undefined)[];
+  readonly #origins: (Origin | undefined)[];
+  readonly #sequences: Float64Array;
+  readonly #times: Float64Array;
+  readonly #from: Uint32Array;
+  readonly #to: Uint32Array;
+  readonly #nicks: string[];
+  readonly #actions: Uint8Array;
+  readonly #segments: (Segment | undefined)[];
+  /** Of each origin, the highest number that was forgotten. */
+  readonly #forgotten = new Map<string, number>();
   #oldest = 0;
   #count = 0;
   #bytes = 0;
@@ -60,6 +77,7 @@ export class History {
     this.#lines = lines;
     this.#maxBytes = bytes;
     this.#maxAge = age;
+    this.#origins = new Array<Origin | undefined>(lines).fill(undefined);
     this.#sequences = new Float64Array(lines);
     this.#times = new Float64Array(lines);
     this.#from = new Uint32Array(lines);
@@ -79,28 +97,28 @@ export class History {
     return this.#bytes;
   }
 
-  /** Remembers a line, whose text is segment.bytes[from..to). Sequences rise by one. */
+  /** Remembers a line, whose text is segment.bytes[from..to). */
   add(
+    origin: Origin,
     sequence: number,
     time: number,
     nick: string,
-    kind: "speech" | "action",
+    action: boolean,
     segment: Segment,
     from: number,
     to: number,
   ): void {
     while (
       this.#count === this.#lines || (this.#count > 0 && this.#bytes + to - from > this.#maxBytes)
-    ) {
-      this.#drop();
-    }
+    ) this.#drop();
     let at = this.#oldest + this.#count;
     if (at >= this.#lines) at -= this.#lines;
+    this.#origins[at] = origin;
     this.#sequences[at] = sequence;
     this.#times[at] = time;
     this.#from[at] = from;
     this.#to[at] = to;
-    this.#actions[at] = kind === "action" ? 1 : 0;
+    this.#actions[at] = action ? 1 : 0;
     this.#nicks[at] = nick;
     this.#segments[at] = segment;
     this.#count++;
@@ -121,34 +139,37 @@ export class History {
   }
 
   /**
-   * The lines after number `sequence`, at most the last `most` of them, and how many of those after it
-   * are no longer remembered. Undefined when `sequence` has never been.
+   * The lines that arrived here after the one with this id, at most the last `most` of them; `missed`
+   * when some of those are no longer remembered. Undefined when no such line is known.
    */
-  since(
-    sequence: number,
-    most: number,
-    time: number,
-  ): { said: Said[]; missed: number } | undefined {
+  since(id: string, most: number, time: number): { said: Said[]; missed: boolean } | undefined {
     this.expire(time);
-    const newest = this.#newest();
-    if (!Number.isInteger(sequence) || sequence < 0 || sequence > newest) return undefined;
-    const after = newest - sequence;
-    const kept = Math.min(after, this.#count);
-    const given = Math.min(kept, most);
-    return { said: this.#slice(this.#count - given), missed: after - given };
-  }
-
-  #highest = 0;
-  #newest(): number {
-    if (this.#count === 0) return this.#highest;
-    return this.#sequences[(this.#oldest + this.#count - 1) % this.#lines] as number;
+    const dot = id.lastIndexOf(".");
+    const prefix = id.slice(0, dot + 1), digits = id.slice(dot + 1);
+    if (!/^[0-9]{1,15}$/.test(digits)) return undefined;
+    const sequence = Number(digits);
+    for (let i = this.#count - 1; i >= 0; i--) {
+      const at = (this.#oldest + i) % this.#lines;
+      if (this.#sequences[at] === sequence && this.#origins[at]?.prefix === prefix) {
+        return { said: this.#slice(Math.max(i + 1, this.#count - most)), missed: false };
+      }
+    }
+    const forgotten = this.#forgotten.get(prefix);
+    if (forgotten === undefined || sequence > forgotten) return undefined;
+    return { said: this.#slice(Math.max(0, this.#count - most)), missed: true };
   }
 
   #drop(): void {
     const at = this.#oldest;
+    const { prefix } = this.#origins[at] as Origin;
+    const highest = this.#forgotten.get(prefix);
+    if (highest === undefined && this.#forgotten.size >= MAX_HISTORY_ORIGINS) {
+      const [first] = this.#forgotten.keys();
+      if (first !== undefined) this.#forgotten.delete(first);
+    }
+    this.#forgotten.set(prefix, Math.max(highest ?? 0, this.#sequences[at] as number));
     this.#bytes -= (this.#to[at] as number) - (this.#from[at] as number);
-    this.#highest = this.#sequences[at] as number;
-    this.#segments[at] = undefined;
+    this.#segments[at] = this.#origins[at] = undefined;
     this.#nicks[at] = "";
     this.#oldest = (at + 1) % this.#lines;
     this.#count--;
@@ -158,10 +179,12 @@ export class History {
     const said: Said[] = [];
     for (let i = from; i < this.#count; i++) {
       const at = (this.#oldest + i) % this.#lines;
+      const { prefix, server } = this.#origins[at] as Origin;
       said.push({
-        sequence: this.#sequences[at] as number,
+        id: prefix + this.#sequences[at],
         time: this.#times[at] as number,
         nick: this.#nicks[at] as string,
+        server,
         kind: this.#actions[at] === 1 ? "action" : "speech",
         text: decodeText((this.#segments[at] as Segment).bytes, this.#from[at], this.#to[at]),
       });

@@ -44,6 +44,8 @@ export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll"> {
   isLocal: (connection: Connection) => boolean;
   /** May its client give operator commands? Default: when it is of this machine. */
   isOperator?: (local: boolean) => boolean;
+  /** Has the links to other servers read no further, or go on: the readers here can't keep up. */
+  pauseMesh?: (paused: boolean) => void;
 }
 
 /** A talker, with its clients' connections. */
@@ -75,6 +77,7 @@ export class LineServer {
     this.#options = options;
     this.talker = new Talker({ ...options, wakeAll: () => this.#serveAll() });
     this.talker.stats = () => [
+      ...options.mesh?.stats() ?? [],
       `connections: ${this.#clients.size} now, ${this.#refused} refused, ${this.#cut} cut for not reading`,
       `slow readers: ${this.#flow.size} now; queues cut back ${this.#lost} times`,
     ];
@@ -93,7 +96,13 @@ export class LineServer {
 
   /** True while speakers are to wait for slow readers. */
   get congested(): boolean {
-    return this.#flow.congested;
+    return this.#flow.congested || this.talker.mesh?.congested === true;
+  }
+
+  /** Speakers that waited may go on, if nothing else holds them up. */
+  release(): void {
+    this.#options.pauseMesh?.(this.#flow.congested);
+    if (!this.congested && this.#held.size > 0) this.#release();
   }
 
   /** Accepts clients at `listener` until {@linkcode stop}. */
@@ -259,6 +268,7 @@ export class LineServer {
 
   readonly #round = (): void => {
     this.#armed = false;
+    this.talker.mesh?.flush();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const client of waiting) client.waiting = false;
@@ -270,6 +280,7 @@ export class LineServer {
     }
     if (this.#sweep !== undefined) this.#serveSome(this.#sweep, now);
     if (this.#sweep !== undefined || this.#everybody) this.#arm();
+    this.#options.pauseMesh?.(this.#flow.congested);
     if (this.#flow.size > 0) this.#schedule(now);
   };
 
@@ -292,10 +303,11 @@ export class LineServer {
   }
 
   #release(): void {
+    this.#options.pauseMesh?.(this.#flow.congested);
     const held = [...this.#held];
     this.#held.clear();
     for (const client of held) {
-      if (this.#flow.congested) this.#held.add(client);
+      if (this.congested) this.#held.add(client);
       else client.resume();
     }
   }
@@ -347,7 +359,7 @@ export class LineServer {
       );
       client.close();
     }
-    if (!this.#flow.congested && this.#held.size > 0) this.#release();
+    this.release();
   }
 
   #checkStopped(): void {

@@ -52,6 +52,10 @@ export class Session {
   echo: boolean;
   /** How it is served. */
   format: Format;
+  /** Commands whose answers are still to come. */
+  pending = 0;
+  /** The client sends nothing more. */
+  ended = false;
   readonly #host: SessionHost;
   #nick: string;
   #prefix: Uint8Array | undefined;

@@ -5,14 +5,16 @@
  * @module
  */
 
-import { MAX_LINE_BYTES } from "../wire/limits.ts";
+import { MAX_LINE_BYTES, MAX_PENDING_COMMANDS } from "../wire/limits.ts";
 import { decodeText, encodeText, visible } from "../wire/text.ts";
 import { type Command, type Outcome, parseCommandLine } from "./command.ts";
 import { findCommand, nearestCommand } from "./commands/mod.ts";
 import { eventJson, type TalkerEvent } from "./event.ts";
 import { Feed } from "./feed.ts";
 import { encodeEvent, type Format, formatOf, FORMATS } from "./format.ts";
-import { History, type Said } from "./history.ts";
+import { History, type Origin } from "./history.ts";
+import type { Mesh } from "./mesh.ts";
+import type { RemoteRecord } from "./observers/speech.ts";
 import { Presence } from "./presence.ts";
 import type { RandomBits } from "./random.ts";
 import { Roster } from "./roster.ts";
@@ -25,10 +27,10 @@ const SLASH = 0x2f, AT = 0x40;
 export interface TalkerOptions {
   /** Name of this server. */
   name: string;
-  /** Id of this server, for the ids of lines: letters and digits. */
-  origin: string;
-  /** Which start of this server it is, for the ids of lines; higher with each. */
-  incarnation: string;
+  /** What the ids of lines begin with, where there is no mesh to say it. */
+  origin?: string;
+  /** The other servers. Default: there are none. */
+  mesh?: Mesh | undefined;
   /** Do speakers hear themselves, unless they say `/echo off`? Default true. */
   echo?: boolean;
   /** Random bits for `/random`. */
@@ -55,7 +57,7 @@ export interface TalkerCounters {
  * @example
  * ```ts
  * import { Talker } from "./talker.ts";
- * const talker = new Talker({ name: "kitchen", origin: "k", incarnation: "1", random: () => 7, wakeAll() {} });
+ * const talker = new Talker({ name: "kitchen", random: () => 7, wakeAll() {} });
  * const host = { wake() {}, finish() {} };
  * const bob = talker.arrive({ operator: false, framed: false, host });
  * const line = new TextEncoder().encode("hi");
@@ -78,11 +80,16 @@ export class Talker {
   /** More lines for `/stats`, from whoever carries this talker. */
   stats: () => string[] = () => [];
 
+  /** The other servers; undefined when there are none and never will be. */
+  readonly mesh: Mesh | undefined;
+
   readonly #feeds = FORMATS.map((format) => new Feed(format)) as [Feed, Feed, Feed, Feed];
+  /** Where lines are stored that only the history has. */
+  readonly #past = new Feed(FORMATS[0]);
   readonly #presence = new Presence((verb, { count, nicks }) =>
-    this.broadcast({ type: verb, time: this.#wall, server: this.name, count, nicks })
+    this.#announceHere({ type: verb, time: this.#wall, server: this.name, count, nicks })
   );
-  readonly #idPrefix: string;
+  readonly #origin: Origin;
   readonly #echo: boolean;
   readonly #wakeAll: () => void;
   #sequence = 0;
@@ -93,7 +100,9 @@ export class Talker {
   constructor(options: TalkerOptions) {
     this.name = options.name;
     this.random = options.random;
-    this.#idPrefix = `${options.origin}.${options.incarnation}.`;
+    this.mesh = options.mesh;
+    this.#origin = options.mesh?.origin ??
+      { prefix: options.origin ?? "here.1.", server: this.name };
     this.#echo = options.echo ?? true;
     this.#wakeAll = options.wakeAll;
   }
@@ -126,6 +135,7 @@ export class Talker {
     const session = new Session(client, nick, format, this.#feed(format), this.#echo, this.#now);
     this.roster.add(session);
     this.counters.arrivals++;
+    this.mesh?.presence(undefined);
     this.#presence.arrived(session, this.#now);
     this.welcome(session);
     return session;
@@ -172,6 +182,12 @@ export class Talker {
     session.outbox.close();
   }
 
+  /** The client sends nothing more. What it asked is still answered, then its session is over. */
+  ended(session: Session): void {
+    session.ended = true;
+    if (session.pending === 0) this.dismiss(session);
+  }
+
   /** Ends a session from this side: what is queued still goes out. */
   dismiss(session: Session): void {
     if (session.state === "leaving" || session.state === "gone") return;
@@ -193,19 +209,39 @@ export class Talker {
     const prefix = kind === "speech" ? session.speechPrefix : encodeText(`* ${session.nick} `);
     const bytes = encodeText(text);
     this.#say(session, kind, prefix, bytes, 0, bytes.length);
-    return this.#idPrefix + this.#sequence;
+    return this.#origin.prefix + this.#sequence;
   }
 
-  /** The id of a line that was said. */
-  idOf(said: Said): string {
-    return this.#idPrefix + said.sequence;
+  /**
+   * A line was said on another server; with `past`, before this one knew of that: then it is for the
+   * history only.
+   */
+  remoteLine(
+    origin: Origin,
+    sequence: number,
+    time: number,
+    line: RemoteRecord,
+    past: boolean,
+  ): void {
+    const { action, nick, bytes, start, text } = line;
+    const feed = past ? this.#past : this.#feeds[0];
+    feed.append(NOTHING, bytes, start);
+    const to = feed.tail.used - 2;
+    const { length } = bytes;
+    this.history.add(origin, sequence, time, nick, action, feed.tail, to - (length - text), to);
+    if (past) return;
+    this.#others(origin, sequence, time, action, nick, NOTHING, bytes, start, text, length);
+    this.#wakeAll();
   }
 
-  /** The number of the line with this id; undefined when this server gave no such id. */
-  sequenceOf(id: string): number | undefined {
-    if (!id.startsWith(this.#idPrefix)) return undefined;
-    const digits = id.slice(this.#idPrefix.length);
-    return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : undefined;
+  /** Announces to the clients here what happened to somebody elsewhere. */
+  announce(event: TalkerEvent): void {
+    this.broadcast(event);
+  }
+
+  /** Tells the clients here something. */
+  notice(text: string): void {
+    this.broadcast({ type: "notice", time: this.#wall, text: visible(text) });
   }
 
   /** Gives a session another nick, and tells all. False when it is taken. */
@@ -214,7 +250,7 @@ export class Talker {
     if (session.state === "service") session.nick = nick;
     else {
       if (!this.roster.rename(session, nick)) return false;
-      this.broadcast({ type: "renamed", time: this.#wall, server: this.name, old, nick });
+      this.#announceHere({ type: "renamed", time: this.#wall, server: this.name, old, nick });
     }
     return true;
   }
@@ -247,30 +283,71 @@ export class Talker {
     start: number,
     end: number,
   ): void {
-    const sequence = ++this.#sequence;
+    const action = kind === "action";
+    const { mesh } = this;
+    const sequence = this.#sequence = mesh === undefined
+      ? this.#sequence + 1
+      : mesh.said(action, prefix, bytes, start, end);
     this.counters.lines++;
-    const [canonical, json, framed, framedJson] = this.#feeds;
+    const [canonical] = this.#feeds;
     const own = session.echo ? undefined : this.#feed(session.format);
     const before = own?.end ?? 0;
     canonical.append(prefix, bytes, start, end);
     const { tail } = canonical;
     const to = tail.used - 2;
-    this.history.add(sequence, this.#wall, session.nick, kind, tail, to - (end - start), to);
-    if (framed.readers > 0) framed.append(prefix, bytes, start, end);
-    if (json.readers > 0 || framedJson.readers > 0) {
-      const record = encodeText(eventJson({
-        type: kind,
-        id: this.#idPrefix + sequence,
-        time: this.#wall,
-        nick: session.nick,
-        server: this.name,
-        text: decodeText(bytes, start, end),
-      }));
-      if (json.readers > 0) json.append(NOTHING, record);
-      if (framedJson.readers > 0) framedJson.append(NOTHING, record);
-    }
+    const { nick } = session;
+    this.history.add(
+      this.#origin,
+      sequence,
+      this.#wall,
+      nick,
+      action,
+      tail,
+      to - (end - start),
+      to,
+    );
+    this.#others(
+      this.#origin,
+      sequence,
+      this.#wall,
+      action,
+      nick,
+      prefix,
+      bytes,
+      start,
+      start,
+      end,
+    );
     if (own !== undefined && session.state !== "service") session.outbox.skipLast(own.end - before);
     this.#wakeAll();
+  }
+
+  /** Writes a line to the feeds other than the canonical one. The record is `prefix` and bytes[start..end), its text bytes[text..end). */
+  #others(
+    origin: Origin,
+    sequence: number,
+    time: number,
+    action: boolean,
+    nick: string,
+    prefix: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    text: number,
+    end: number,
+  ): void {
+    const [, json, framed, framedJson] = this.#feeds;
+    if (framed.readers > 0) framed.append(prefix, bytes, start, end);
+    if (json.readers === 0 && framedJson.readers === 0) return;
+    const record = encodeText(eventJson({
+      type: action ? "action" : "speech",
+      id: origin.prefix + sequence,
+      time,
+      nick,
+      server: origin.server,
+      text: decodeText(bytes, text, end),
+    }));
+    if (json.readers > 0) json.append(NOTHING, record);
+    if (framedJson.readers > 0) framedJson.append(NOTHING, record);
   }
 
   /** A line that isn't plain speech of somebody present, without its control characters. */
@@ -288,6 +365,26 @@ export class Talker {
     this.counters.commands++;
     const { tag } = parsed;
     const outcome = this.#run(session, command, parsed.name, parsed.rest, tag);
+    if (outcome instanceof Promise) void this.#later(session, outcome, tag);
+    else this.#finish(session, outcome, tag);
+  }
+
+  /** The answer to a command comes later; the session goes on meanwhile. */
+  async #later(
+    session: Session,
+    outcome: Promise<Outcome>,
+    tag: string | undefined,
+  ): Promise<void> {
+    session.pending++;
+    try {
+      this.#finish(session, await outcome, tag);
+    } finally {
+      session.pending--;
+      if (session.ended && session.pending === 0) this.dismiss(session);
+    }
+  }
+
+  #finish(session: Session, outcome: Outcome, tag: string | undefined): void {
     if ("error" in outcome) {
       session.send({ type: "error", code: outcome.error, text: outcome.text, tag });
       return;
@@ -302,7 +399,7 @@ export class Talker {
     name: string,
     rest: string,
     tag: string | undefined,
-  ): Outcome {
+  ): Outcome | Promise<Outcome> {
     if (command === undefined) {
       const text = `Unknown command: /${name}; did you mean /${nearestCommand(name)}?`;
       return { error: "unknown-command", text };
@@ -314,6 +411,10 @@ export class Talker {
           `/${command.name} is for operators: it is accepted from the server's own machine only`,
       };
     }
+    if (session.pending >= MAX_PENDING_COMMANDS) {
+      const text = `${session.pending} commands wait for their answers: read those first`;
+      return { error: "busy", text };
+    }
     return command.run({
       talker: this,
       session,
@@ -322,9 +423,16 @@ export class Talker {
     });
   }
 
+  /** Something happened here that all servers are told. */
+  #announceHere(event: TalkerEvent): void {
+    this.broadcast(event);
+    this.mesh?.presence(event);
+  }
+
   #unlist(session: Session): void {
     if (session.state === "service") return;
     this.roster.remove(session);
+    this.mesh?.presence(undefined);
     if (session.state === "present") this.#presence.left(session.nick, this.#now);
   }
 

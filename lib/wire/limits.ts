@@ -49,8 +49,14 @@ export const MAX_HISTORY_BYTES = 64 * MIB;
 /** Lines that are remembered, in milliseconds of age. */
 export const MAX_HISTORY_AGE_MS = 3_600_000;
 
+/** Servers (starts of them) of whose forgotten lines it is known that they were: a number each. */
+export const MAX_HISTORY_ORIGINS = 1_000;
+
 /** Lines that a `/history` gives at the most: what is remembered. */
 export const MAX_HISTORY_REPLY = MAX_HISTORY_LINES;
 
 /** Longest name of a server, in characters (code points). */
 export const MAX_SERVER_NAME = 64;
+
+/** Commands of one client whose answers come later (`/who` in a mesh), at a time. */
+export const MAX_PENDING_COMMANDS = 1_000;

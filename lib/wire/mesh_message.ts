@@ -75,10 +75,17 @@ export interface StreamId {
   readonly incarnation: number;
 }
 
-/** "There are messages of this stream up to `head`." */
-export interface Announcement extends StreamId {
+/** Which messages of a stream a node has: those up to `head` but for one range. */
+export interface Holding {
+  /** The highest sequence that it has, or knows to exist. */
   readonly head: number;
+  /** First and last sequence that it still misses; 0 and 0 when it misses none. */
+  readonly lackFrom: number;
+  readonly lackTo: number;
 }
+
+/** What a node has of a stream. */
+export interface Announcement extends StreamId, Holding {}
 
 /** Messages of a stream, both ends included. */
 export interface StreamRange extends StreamId {
@@ -169,7 +176,9 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array<ArrayBuffer>
       return message.batch.bodyAs(message.type === "push" ? TYPE_PUSH : TYPE_REPLY).slice();
     case "iHave":
     case "summary":
-      for (const entry of message.entries) stream(out, entry).u64(entry.head);
+      for (const entry of message.entries) {
+        stream(out, entry).u64(entry.head).u64(entry.lackFrom).u64(entry.lackTo);
+      }
       break;
     case "want":
       out.u32(message.request);
@@ -322,7 +331,18 @@ function readStream(input: ByteReader): StreamId {
 }
 
 function readAnnouncement(input: ByteReader): Announcement {
-  return { origin: input.nodeId(), incarnation: input.u64(), head: input.u64() };
+  const entry = {
+    origin: input.nodeId(),
+    incarnation: input.u64(),
+    head: input.u64(),
+    lackFrom: input.u64(),
+    lackTo: input.u64(),
+  };
+  const { head, lackFrom, lackTo } = entry;
+  if (head < 1 || lackTo > head || lackFrom > lackTo || (lackFrom === 0) !== (lackTo === 0)) {
+    throw new MeshFrameError(`Announcement of ${head} without ${lackFrom} to ${lackTo}`);
+  }
+  return entry;
 }
 
 function readRange(input: ByteReader): StreamRange {

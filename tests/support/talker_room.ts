@@ -70,8 +70,7 @@ export class Room {
     let draw = 0;
     this.talker = new Talker({
       name: "kitchen",
-      origin: "k",
-      incarnation: "1",
+      origin: "k.1.",
       random: () => draw++,
       wakeAll() {},
       ...options,

@@ -5,6 +5,9 @@ import { FORMATS } from "../../lib/talker/format.ts";
 import { History } from "../../lib/talker/history.ts";
 import { encodeText } from "../../lib/wire/text.ts";
 
+const origin = { prefix: "k.1.", server: "kitchen" };
+const numberOf = (id: string) => Number(id.slice(origin.prefix.length));
+
 function filled(history: History, count: number, text = (i: number) => `line ${i}`): void {
   const feed = new Feed(FORMATS[0]);
   for (let i = 1; i <= count; i++) {
@@ -12,10 +15,11 @@ function filled(history: History, count: number, text = (i: number) => `line ${i
     feed.append(encodeText("bob: "), bytes);
     const to = feed.tail.used - 2;
     history.add(
+      origin,
       i,
       i * 1000,
       "bob",
-      i % 2 === 0 ? "action" : "speech",
+      i % 2 === 0,
       feed.tail,
       to - bytes.length,
       to,
@@ -27,8 +31,8 @@ Deno.test("history: the last lines, the oldest first", () => {
   const history = new History();
   filled(history, 5);
   assertEquals(history.last(2, 0), [
-    { sequence: 4, time: 4000, nick: "bob", kind: "action", text: "line 4" },
-    { sequence: 5, time: 5000, nick: "bob", kind: "speech", text: "line 5" },
+    { id: "k.1.4", time: 4000, nick: "bob", server: "kitchen", kind: "action", text: "line 4" },
+    { id: "k.1.5", time: 5000, nick: "bob", server: "kitchen", kind: "speech", text: "line 5" },
   ]);
   assertEquals(history.last(99, 0).length, 5);
   assertEquals(history.last(0, 0), []);
@@ -38,15 +42,18 @@ Deno.test("history: what came after a line, and how much of it is gone", () => {
   const history = new History(10);
   filled(history, 25);
   const after = (sequence: number, most = 100) => {
-    const found = history.since(sequence, most, 0);
+    const found = history.since(`k.1.${sequence}`, most, 0);
     return found === undefined
       ? undefined
-      : { said: found.said.map((line) => line.sequence), missed: found.missed };
+      : { said: found.said.map((line) => numberOf(line.id)), missed: found.missed };
   };
-  assertEquals(after(23), { said: [24, 25], missed: 0 });
-  assertEquals(after(25), { said: [], missed: 0 });
-  assertEquals(after(12), { said: [16, 17, 18, 19, 20, 21, 22, 23, 24, 25], missed: 3 });
-  assertEquals(after(12, 2), { said: [24, 25], missed: 11 });
+  assertEquals(after(23), { said: [24, 25], missed: false });
+  assertEquals(after(25), { said: [], missed: false });
+  assertEquals(after(12), {
+    said: [16, 17, 18, 19, 20, 21, 22, 23, 24, 25],
+    missed: true,
+  });
+  assertEquals(after(12, 2), { said: [24, 25], missed: true });
   assertEquals(after(26), undefined);
   assertEquals(after(-1), undefined);
 });
@@ -54,10 +61,10 @@ Deno.test("history: what came after a line, and how much of it is gone", () => {
 Deno.test("history: lines grow old, and their numbers are not forgotten", () => {
   const history = new History(10, 1_000, 5_000);
   filled(history, 8);
-  assertEquals(history.last(99, 8_000).map((line) => line.sequence), [3, 4, 5, 6, 7, 8]);
+  assertEquals(history.last(99, 8_000).map((line) => numberOf(line.id)), [3, 4, 5, 6, 7, 8]);
   assertEquals(history.last(99, 99_000), []);
-  assertEquals(history.since(5, 99, 99_000), { said: [], missed: 3 });
-  assertEquals(history.since(9, 99, 99_000), undefined);
+  assertEquals(history.since("k.1.5", 99, 99_000), { said: [], missed: true });
+  assertEquals(history.since("k.1.9", 99, 99_000), undefined);
 });
 
 Deno.test("history: bounded in lines and bytes, whatever comes", () => {

@@ -7,8 +7,7 @@ import { FakeConnection, FakeListener } from "../support/fake_connection.ts";
 function serve(options: Partial<LineServerOptions> = {}) {
   const server = new LineServer({
     name: "kitchen",
-    origin: "k",
-    incarnation: "1",
+    origin: "k.1.",
     random: () => 0,
     addressOf,
     isLocal: () => false,

@@ -169,7 +169,7 @@ Deno.test("talker: every command has its help, and its usage names it", () => {
   const room = new Room();
   const bob = room.client("bob", { operator: true });
   for (const line of bob.say("/help").slice(1, -1)) {
-    const name = /^ {2}\/(\w+)/.exec(line)?.[1];
+    const name = /^ {2}\/([\w-]+)/.exec(line)?.[1];
     assert(name !== undefined, line);
     assert((bob.say(`/help ${name}`)[0] as string).startsWith(`/${name}`));
   }

@@ -7,6 +7,7 @@
 import { MAX_HISTORY_REPLY, MAX_RANDOM_NUMBERS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { isoTime } from "../event.ts";
+import type { Census } from "../mesh.ts";
 import { randomBetween } from "../random.ts";
 import { usage, wholeNumber, words } from "./usage.ts";
 
@@ -16,50 +17,27 @@ const DEFAULT_HISTORY = 10;
 const who: Command = {
   name: "who",
   parameters: "",
-  summary: "who is here",
-  run({ talker, reply }) {
-    const nicks = talker.roster.nicks();
-    const servers = 1;
-    reply(`There are ${nicks.length} users online on ${servers} servers:`, {
-      users: nicks.length,
-      servers,
-    });
-    reply(`  Server: ${talker.name}`, { server: talker.name });
-    for (const nick of nicks) reply(`    ${nick}`, { server: talker.name, nick });
-    return {};
+  summary: "who is here, on all servers",
+  run(context) {
+    const { mesh } = context.talker;
+    if (mesh === undefined || mesh.alone) return showWho(context, { servers: [], silent: [] });
+    return mesh.who().then((census) => showWho(context, census));
   },
 };
 
-const peers: Command = {
-  name: "peers",
-  parameters: "",
-  summary: "the servers that this one is linked to",
-  run({ reply }) {
-    reply("There are 0 peers directly connected", { peers: 0 });
-    return {};
-  },
-};
-
-const reachable: Command = {
-  name: "reachable",
-  parameters: "",
-  summary: "the servers that can be reached, this one included",
-  run({ talker, reply }) {
-    reply("There are 1 reachable peers:", { peers: 1 });
-    reply(`  ${talker.name}`, { server: talker.name });
-    return {};
-  },
-};
-
-const topology: Command = {
-  name: "topology",
-  parameters: "",
-  summary: "which server is linked to which",
-  run({ talker, reply }) {
-    reply(talker.name, { server: talker.name });
-    return {};
-  },
-};
+function showWho({ talker, reply }: CommandContext, { servers, silent }: Census): Outcome {
+  const all = [{ server: talker.name, nicks: talker.roster.nicks() }, ...servers]
+    .sort((a, b) => a.server < b.server ? -1 : a.server > b.server ? 1 : 0);
+  const users = all.reduce((sum, { nicks }) => sum + nicks.length, 0);
+  const counts = { users, servers: all.length };
+  reply(`There are ${users} users online on ${all.length} servers:`, counts);
+  for (const { server, nicks } of all) {
+    reply(`  Server: ${server}`, { server });
+    for (const nick of nicks) reply(`    ${nick}`, { server, nick });
+  }
+  if (silent.length > 0) reply(`No answer from: ${silent.join(", ")}`, { silent });
+  return {};
+}
 
 const history: Command = {
   name: "history",
@@ -79,27 +57,22 @@ function showHistory({ talker, rest, reply }: CommandContext): Outcome {
   if (id === undefined) {
     said = talker.history.last(Math.min(most ?? DEFAULT_HISTORY, MAX_HISTORY_REPLY), talker.wall);
   } else {
-    const sequence = talker.sequenceOf(id);
-    const found = sequence === undefined
-      ? undefined
-      : talker.history.since(sequence, most ?? MAX_HISTORY_REPLY, talker.wall);
+    const found = talker.history.since(id, most ?? MAX_HISTORY_REPLY, talker.wall);
     if (found === undefined) {
       return { error: "not-found", text: `No line with the id ${id} is known here` };
     }
     said = found.said;
-    if (found.missed > 0 && most === undefined) {
-      reply(`… ${found.missed} lines are no longer remembered`, { missed: found.missed });
-    }
+    if (found.missed) reply("… older lines are no longer remembered", { missed: true });
   }
   for (const line of said) {
-    const { nick, kind, text } = line;
+    const { id, nick, server, kind, text } = line;
     const shown = kind === "action" ? `* ${nick} ${text}` : `${nick}: ${text}`;
     const time = isoTime(line.time);
     reply(`${time} ${shown}`, {
-      id: talker.idOf(line),
+      id,
       time,
       nick,
-      server: talker.name,
+      server,
       kind,
       said: text,
     });
@@ -155,9 +128,6 @@ const ping: Command = {
 /** `/who` and all that tells something. */
 export const infoCommands: readonly Command[] = [
   who,
-  peers,
-  reachable,
-  topology,
   history,
   time,
   random,

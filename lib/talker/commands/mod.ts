@@ -7,6 +7,7 @@
 import { nearest } from "../../wire/nearest.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { infoCommands } from "./info.ts";
+import { meshCommands } from "./mesh.ts";
 import { operatorCommands } from "./operator.ts";
 import { sessionCommands } from "./session.ts";
 import { speechCommands } from "./speech.ts";
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   help,
   ...speechCommands,
   ...infoCommands,
+  ...meshCommands,
   ...sessionCommands,
   ...operatorCommands,
 ];

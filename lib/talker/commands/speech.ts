@@ -5,7 +5,7 @@
  */
 
 import type { Command, CommandContext, Outcome } from "../command.ts";
-import { foldNick } from "../nick.ts";
+import { foldNick, parseNick } from "../nick.ts";
 import { usage } from "./usage.ts";
 
 const say: Command = {
@@ -31,14 +31,14 @@ const tell: Command = {
   run: whisper,
 };
 
-function whisper({ talker, session, rest, reply }: CommandContext): Outcome {
-  const match = /^(\S+)\s+(.+)$/s.exec(rest);
+function whisper(context: CommandContext): Outcome | Promise<Outcome> {
+  const { talker, session, rest, reply } = context;
+  const match = /^([^\s@]+)(?:@(\S+))?\s+(.+)$/s.exec(rest);
   if (match === null) return usage(tell);
-  const [, whom, text] = match as unknown as [string, string, string];
-  const [nick, server] = whom.split("@", 2) as [string, string | undefined];
+  const [, nick, server, text] = match as unknown as [string, string, string | undefined, string];
   const here = server === undefined || foldNick(server) === foldNick(talker.name);
   const recipient = here ? talker.roster.find(nick) : undefined;
-  if (recipient === undefined) return { error: "not-found", text: `Nobody called ${whom}` };
+  if (recipient === undefined) return whisperAway(context, nick, server, text);
   if (!recipient.takesWhispers) {
     const reason = "does not read what is sent: nothing more can be whispered there now";
     return { error: "busy", text: `${recipient.nick} ${reason}` };
@@ -52,6 +52,41 @@ function whisper({ talker, session, rest, reply }: CommandContext): Outcome {
   });
   reply(`You whisper to ${recipient.nick}: ${text}`, { nick: recipient.nick, server: talker.name });
   return {};
+}
+
+/** To somebody on another server: the one that is named, or the only one where there is such a nick. */
+function whisperAway(
+  { talker, session, reply }: CommandContext,
+  nick: string,
+  server: string | undefined,
+  text: string,
+): Outcome | Promise<Outcome> {
+  const { mesh } = talker;
+  const whom = server === undefined ? nick : `${nick}@${server}`;
+  const nobody: Outcome = { error: "not-found", text: `Nobody called ${whom}` };
+  if (mesh === undefined || mesh.alone || parseNick(nick) === undefined) return nobody;
+  const to = async (node: string, name: string): Promise<Outcome> => {
+    const outcome = await mesh.whisper(session.nick, node, nick, text);
+    if ("error" in outcome) return outcome;
+    reply(`You whisper to ${outcome.nick}@${name}: ${text}`, { nick: outcome.nick, server: name });
+    return {};
+  };
+  const choose = (found: readonly { id: string; name: string }[], what: string) => {
+    const [only, another] = found;
+    if (only === undefined) return nobody;
+    if (another === undefined) return to(only.id, only.name);
+    const choices = found.map(({ name }) => `${nick}@${name}`).join(", ");
+    return { error: "ambiguous", text: `${what}: ${choices}` } as const;
+  };
+  if (server !== undefined) {
+    return choose(mesh.serversCalled(server), `Several servers are called ${server}`);
+  }
+  return mesh.find(nick).then((found) =>
+    choose(
+      found.map(({ node, server }) => ({ id: node, name: server })),
+      `${nick} is on several servers`,
+    )
+  );
 }
 
 /** `/say`, `/me`, `/tell`. */

@@ -1,0 +1,333 @@
+/**
+ * `talker client`: the terminal client, and the tool for scripts.
+ *
+ * @module
+ */
+
+import { commonFlags } from "../lib/cli/common_flags.ts";
+import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
+import type { Io } from "../lib/cli/io.ts";
+import { startLog } from "../lib/cli/log.ts";
+import { reason } from "../lib/cli/reason.ts";
+import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
+import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
+import type { Shown } from "../lib/client/shown.ts";
+import { AddressError, formatAddress, type HostPort, parseTarget } from "../lib/net/address.ts";
+import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
+import { MIB } from "../lib/wire/limits.ts";
+import { LineDecoder } from "../lib/wire/line_codec.ts";
+import { decodeText } from "../lib/wire/text.ts";
+
+/** The subcommand and its flags. */
+export const clientCommand = defineCommand({
+  name: "client",
+  summary: "the terminal client, and the tool for scripts",
+  usage: "talker client [FLAGS] [TARGET]",
+  details: [
+    "TARGET is host:port, [v6]:port, :port or a port (on this machine). Without one this machine's " +
+    "port 8889 is tried.",
+    "In a terminal: type to talk, /help lists the server's commands, /ignore NICK hides somebody, " +
+    "Tab completes, Ctrl-D or /quit leaves. Where stdin is no terminal each of its lines is sent, " +
+    "and at its end the client waits until the server has taken them all.",
+  ],
+  positionals: { min: 0, max: 1 },
+  flags: {
+    nick: { kind: "string", placeholder: "NAME", defaultText: "a guest", help: "Your nick." },
+    send: {
+      kind: "strings",
+      placeholder: "LINE",
+      help: "Send this line instead of those of stdin; print only the answers to commands.",
+    },
+    count: {
+      kind: "integer",
+      min: 1,
+      defaultText: "no limit",
+      help: "Exit with 0 after so many received lines of speech or whispers.",
+    },
+    timeout: {
+      kind: "seconds",
+      defaultText: "no limit",
+      help: "Exit with 3 when not done after S seconds.",
+    },
+    reconnect: {
+      kind: "boolean",
+      default: true,
+      help: "Exit with 1 when the connection is lost, instead of coming back.",
+    },
+    framed: { kind: "boolean", help: "Talk to a port for framed clients." },
+    ...commonFlags("warning"),
+  },
+  examples: [
+    "talker client kitchen.local:8889 --nick ann",
+    "echo 'the tea is ready' | talker client :8889",
+    "talker client :8889 --send '/who' --json",
+    "talker client :8889 --count 1 --timeout 60",
+  ],
+});
+
+/** Where a server listens unless it is told otherwise. */
+const DEFAULT_PORT = 8889;
+/** Longest record that is taken in, in bytes: well above what a server sends, which is a few times its longest line. */
+const MAX_RECORD_BYTES = 1 * MIB;
+/** While so much waits to be printed nothing more is read, in bytes. */
+const MAX_PRINTED_BYTES = 1 * MIB;
+
+type Flags = FlagValues<typeof clientCommand.flags>;
+
+/** Runs `talker client`. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const { flags, rest } = parseCommand(clientCommand, args, io.env);
+  const server = serverAddress(rest[0], io);
+  // Only for debugging does the client log anything: its own words go to stderr by themselves.
+  const logs = flags.logLevel === "debug" || flags.logFile !== undefined;
+  await using _log = logs ? await startLog(flags, io.stderr) : undefined;
+  const debug = flags.logLevel === "debug" ? await debugLogger() : () => {};
+
+  const isTerminal = io.stdin.isTerminal && io.stdout.isTerminal && io.env("TERM") !== "dumb";
+  const interactive = isTerminal && !flags.json && flags.send.length === 0;
+  const options = clientOptions(flags, formatAddress(server), interactive);
+  const driver = new Driver(options, { server, framed: flags.framed, io, debug });
+  const outcome = interactive
+    ? await (await import("./client_terminal.ts")).converse(driver, io)
+    : await script(driver, flags, io);
+  if (outcome.message !== undefined) io.stderr.write(`talker: ${outcome.message}\n`);
+  return outcome.is === "done" ? EXIT.ok : outcome.is === "failed" ? EXIT.failed : EXIT.timeout;
+}
+
+function clientOptions(flags: Flags, target: string, interactive: boolean): ClientOptions {
+  return {
+    target,
+    interactive,
+    nick: flags.nick,
+    reconnect: flags.reconnect,
+    count: flags.count,
+    timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
+    random: Math.random,
+  };
+}
+
+function serverAddress(target: string | undefined, io: Io): HostPort {
+  if (target === undefined) {
+    const server = { host: "127.0.0.1", port: DEFAULT_PORT };
+    io.stderr.write(`talker: No TARGET given: trying this machine, ${formatAddress(server)}\n`);
+    return server;
+  }
+  const parsed = address(target);
+  if (parsed.kind === "address") return parsed;
+  throw new CommandError(
+    `Cannot look up "${target}": servers can't be found by name yet; give its address, ` +
+      `such as ${target}.local:${DEFAULT_PORT} or 192.168.1.5:${DEFAULT_PORT}`,
+  );
+}
+
+function address(target: string): ReturnType<typeof parseTarget> {
+  try {
+    return parseTarget(target);
+  } catch (error) {
+    if (error instanceof AddressError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function debugLogger(): Promise<ClientHost["debug"]> {
+  const { getLogger } = await import("@logtape/logtape");
+  const logger = getLogger(["talker", "client"]);
+  return (message, properties) => {
+    logger.debug(
+      `${message}: ${JSON.stringify(properties).slice(0, 500)}`.replace(/[{}]/g, "$&$&"),
+    );
+  };
+}
+
+/** Serves a script: lines of `--send` or of stdin go out, plain lines are printed. */
+async function script(driver: Driver, flags: Flags, io: Io): Promise<Outcome> {
+  const plain = flags.json ? plainJson : plainText;
+  const onlyAnswers = flags.send.length > 0 && flags.count === undefined;
+  const ended = driver.start((shown) => {
+    if (onlyAnswers && !isAnswer(shown)) return;
+    const { out, err } = plain(shown);
+    if (out !== undefined) io.stdout.write(out + "\n");
+    if (err !== undefined) io.stderr.write(err + "\n");
+  });
+  const input = flags.send.length > 0 ? each(flags.send) : linesOf(io.stdin.chunks());
+  // A stdin that stays open does not keep the client.
+  await Promise.race([ended, driver.feed(input)]);
+  return await ended;
+}
+
+async function* each(lines: readonly string[]): AsyncGenerator<readonly string[]> {
+  yield lines;
+}
+
+/** Lines as they come in, some at a time; the last one may lack its end. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[]> {
+  const decoder = new LineDecoder(MAX_RECORD_BYTES);
+  let lines: string[] = [];
+  const sink = {
+    line: (bytes: Uint8Array, start: number, end: number) => {
+      lines.push(decodeText(bytes, start, end));
+    },
+    // It is refused with its length where the lines are taken: any over the limit will do.
+    tooLong: () => void lines.push("x".repeat(MAX_RECORD_BYTES)),
+  };
+  for await (const chunk of chunks) {
+    decoder.push(chunk, sink);
+    yield lines;
+    lines = [];
+  }
+  decoder.push(new Uint8Array([0x0a]), sink);
+  yield lines;
+}
+
+/** What a {@linkcode Driver} works with. */
+interface Surroundings {
+  readonly server: HostPort;
+  readonly framed: boolean;
+  readonly io: Io;
+  readonly debug: ClientHost["debug"];
+}
+
+/** Carries a {@linkcode Client}: its connection, its clock and its end. */
+export class Driver {
+  readonly client: Client;
+  readonly #with: Surroundings;
+  readonly #ended = Promise.withResolvers<Outcome>();
+  #show: (shown: Shown) => void = () => {};
+  #stream: RecordStream | undefined;
+  #attempt: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Infinity;
+  #room = Promise.withResolvers<void>();
+
+  /** A driver that has not started. */
+  constructor(options: ClientOptions, surroundings: Surroundings) {
+    this.#with = surroundings;
+    this.client = new Client(options, {
+      connect: () => void this.#connect(),
+      disconnect: () => this.#disconnect(),
+      send: (record) => this.#stream?.send(record),
+      show: (shown) => this.#show(shown),
+      finish: (outcome) => this.end(outcome),
+      debug: surroundings.debug,
+    });
+  }
+
+  /** Begins; what there is to show goes to `show`. The promise is of the end. */
+  start(show: (shown: Shown) => void): Promise<Outcome> {
+    this.#show = show;
+    const { signal } = this.#with.io;
+    const stop = () => this.end({ is: "done" });
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    this.act((now) => this.client.start(now));
+    return this.#ended.promise;
+  }
+
+  /** Lets something happen to the client, and sees to its clock. */
+  act(event: (now: number) => void): void {
+    event(performance.now());
+    if (this.client.wantsInput) {
+      this.#room.resolve();
+      this.#room = Promise.withResolvers();
+    }
+    this.#setTimer();
+  }
+
+  /** Gives lines of the user to the client as it has room for them, and then their end. */
+  async feed(input: AsyncIterable<readonly string[]>): Promise<void> {
+    for await (const lines of input) {
+      for (const line of lines) {
+        while (!this.client.wantsInput) {
+          if (this.client.state === "finished") return;
+          await this.#room.promise;
+        }
+        this.act((now) => this.client.line(line, now));
+      }
+    }
+    this.act((now) => this.client.endInput(now));
+  }
+
+  /** It is over, one way or another; only the first time counts. */
+  end(outcome: Outcome): void {
+    clearTimeout(this.#timer);
+    this.#timerDue = -Infinity;
+    this.#disconnect();
+    this.#ended.resolve(outcome);
+  }
+
+  #setTimer(): void {
+    const { due } = this.client;
+    // It may ring too early, never too late: what moves away needs no new timer.
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = setTimeout(() => {
+      this.#timerDue = Infinity;
+      this.act((now) => this.client.tick(now));
+    }, Math.max(0, Math.ceil(due - performance.now())));
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = this.#attempt = new AbortController();
+    const { server, framed } = this.#with;
+    let stream: RecordStream;
+    try {
+      const connection = await connectTcp(server, { signal: attempt.signal });
+      stream = new RecordStream(connection, { framed, limit: MAX_RECORD_BYTES });
+    } catch (error) {
+      if (attempt.signal.aborted) return;
+      const hopeless = isHopeless(error);
+      this.act((now) => this.client.disconnected(reason(error), now, hopeless));
+      return;
+    }
+    if (attempt.signal.aborted) return stream.close();
+    this.#stream = stream;
+    this.act((now) => this.client.connected(now));
+    const error = await this.#read(stream);
+    if (this.#stream !== stream) return;
+    this.#stream = undefined;
+    const why = error === undefined ? "the server closed it" : reason(error);
+    this.act((now) => this.client.disconnected(why, now));
+  }
+
+  /** Reads to the end. Gives the error that ended it. */
+  async #read(stream: RecordStream): Promise<unknown> {
+    const { stdout } = this.#with.io;
+    let now = performance.now();
+    let received = false;
+    return await stream.run({
+      record: (text) => {
+        if (!received) now = performance.now();
+        received = true;
+        this.client.received(text, now);
+      },
+      tooLong: () => this.#with.debug("A record that is too long", { limit: MAX_RECORD_BYTES }),
+      pause: () => {
+        received = false;
+        this.act(() => {});
+        return stdout.queued > MAX_PRINTED_BYTES ? this.#printed() : undefined;
+      },
+    });
+  }
+
+  /** Waits until what there is to print is printed. The server's silence meanwhile is none. */
+  async #printed(): Promise<void> {
+    const beat = setInterval(() => this.act((now) => this.client.alive(now)), 1000);
+    await this.#with.io.stdout.flush();
+    clearInterval(beat);
+    this.act((now) => this.client.alive(now));
+  }
+
+  #disconnect(): void {
+    this.#attempt?.abort();
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.close();
+  }
+}
+
+/** Another attempt would fail in the same way: there is no such host, or no such address. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof TypeError || reason(error) === "no such host";
+}

@@ -1,0 +1,431 @@
+/**
+ * The client without its sockets, terminal and clock: what happens goes in, what is to be done comes
+ * out through a {@linkcode ClientHost}. Pure: time and randomness are passed in.
+ *
+ * @module
+ */
+
+import { type Backoff, retryDelay } from "./backoff.ts";
+import { Conversation, type ConversationOptions } from "./conversation.ts";
+import { Entrance } from "./entrance.ts";
+import { harmless } from "./harmless.ts";
+import type { People } from "./people.ts";
+import { parseRecord, type ServerEvent, type Welcome } from "./record.ts";
+import type { Shown } from "./shown.ts";
+import { type State, transition } from "./state.ts";
+
+/** How long a server may take to answer at all, in milliseconds. */
+export const GREETING_MS = 10_000;
+/** After so long without a record the server is asked for a sign of life; after as long again it is dead. */
+export const IDLE_MS = 10_000;
+/** How long the server may take to say goodbye, in milliseconds. */
+export const GOODBYE_MS = 2000;
+/** A connection that held so long was a good one: the delays begin anew. Milliseconds. */
+const GOOD_AFTER_MS = 5000;
+
+/** How it ended. */
+export type Outcome =
+  | { readonly is: "done"; readonly message?: string }
+  /** Without a message all that went wrong has been shown. */
+  | { readonly is: "failed"; readonly message?: string }
+  | { readonly is: "timeout"; readonly message: string };
+
+/** What a client needs done. */
+export interface ClientHost {
+  /** Try to connect; `connected` or `disconnected` tells how it went. */
+  connect(): void;
+  /** Drop the connection, if there is one; nothing more is to be told of it. */
+  disconnect(): void;
+  /** Send a record. */
+  send(record: string): void;
+  /** Show something. */
+  show(shown: Shown): void;
+  /** It is over. Called once, after `disconnect`. */
+  finish(outcome: Outcome): void;
+  /** Something for the log at debug level. */
+  debug(message: string, properties: Record<string, unknown>): void;
+}
+
+/** How a client is to behave. */
+export interface ClientOptions extends ConversationOptions {
+  /** The server, as it is named in messages. */
+  readonly target: string;
+  /** Somebody sits there, and is served with history and completion. */
+  readonly interactive: boolean;
+  /** The nick to have. */
+  readonly nick?: string | undefined;
+  /** Come back when the connection is lost. @default true */
+  readonly reconnect?: boolean;
+  /** Finish after so many received lines of speech or whispers. */
+  readonly count?: number | undefined;
+  /** Fail when not done after so many milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** Numbers from 0 up to but not 1. */
+  readonly random: () => number;
+  readonly backoff?: Backoff;
+}
+
+/**
+ * A client.
+ *
+ * @example
+ * ```ts
+ * const client = new Client({ target: ":8889", interactive: false, random: Math.random }, host);
+ * client.start(now);
+ * client.connected(now);
+ * client.received('{"type":"welcome","nick":"guest1","server":"kitchen"}', now);
+ * client.line("hello", now); // host.send("@c3 /say hello")
+ * ```
+ */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #host: ClientHost;
+  readonly #talk: Conversation;
+  readonly #entrance: Entrance;
+  /** Tags whose answers tell nothing beyond that the server lives. */
+  readonly #quietTags = new Set<string>();
+  #state: State = { is: "new" };
+  #now = 0;
+  #tags = 0;
+  #deadline = Infinity;
+  #lastHeard = 0;
+  /** A sign of life has been asked for since. */
+  #pinged = false;
+  #attempts = 0;
+  #lostAt: number | undefined;
+  /** Why there is no connection: said again only when it changes. */
+  #trouble = "";
+  /** A connection has been ready once. */
+  #wasReady = false;
+  /** The last line of a server that has not answered as a talker yet. */
+  #strangeLine = "";
+
+  /** A client that has not started. */
+  constructor(options: ClientOptions, host: ClientHost) {
+    this.#options = options;
+    this.#host = host;
+    this.#talk = new Conversation(options, {
+      send: (record) => host.send(record),
+      show: (shown) => host.show(shown),
+      debug: (message, properties) => host.debug(message, properties),
+      newTag: () => this.#newTag(),
+      isComingBack: () => this.#wasReady && this.#state.is === "entering",
+    });
+    this.#entrance = new Entrance(this.#talk, {
+      ask: (command) => this.#ask(command),
+      status: (text) => this.#status(text),
+      settled: () => this.#settle(),
+      refused: (message) => this.#nickRefused(message),
+      isConfirmed: (said) => this.#talk.isConfirmed(said),
+    });
+  }
+
+  /** Who is here. */
+  get people(): People {
+    return this.#talk.people;
+  }
+
+  /** Our nick at the moment; empty before the first welcome. */
+  get nick(): string {
+    return this.#talk.nick.mine;
+  }
+
+  /** The names of the server's commands, as far as it told them. */
+  get commands(): ReadonlySet<string> {
+    return this.#entrance.commands;
+  }
+
+  /** What the client is doing. */
+  get state(): State["is"] {
+    return this.#state.is;
+  }
+
+  /** There is room for more lines of the user. */
+  get wantsInput(): boolean {
+    return this.#state.is !== "finished" && this.#talk.wantsInput;
+  }
+
+  /** When {@linkcode tick} is to be called, on the clock of `now`; Infinity where it needn't be. */
+  get due(): number {
+    return Math.min(this.#deadline, dueIn(this.#state, this.#lifeSign(), this.#entrance.due));
+  }
+
+  /** Begins. */
+  start(now: number): void {
+    this.#now = now;
+    this.#deadline = now + (this.#options.timeoutMs ?? Infinity);
+    this.#connect();
+  }
+
+  /** The connection is there. */
+  connected(now: number): void {
+    this.#now = now;
+    this.alive(now);
+    this.#go({ is: "greeting", until: now + GREETING_MS });
+    this.#strangeLine = "";
+    this.#askQuietly("/format json");
+  }
+
+  /** There is no connection, or no longer. `hopeless`: another attempt would fare no better. */
+  disconnected(reason: string, now: number, hopeless = false): void {
+    this.#now = now;
+    const state = this.#state;
+    if (state.is === "finished" || state.is === "new" || state.is === "waiting") return;
+    if (state.is === "leaving") return this.#finish({ is: "done" });
+    if (state.is === "ready" && this.#talk.isQuitting) return this.#done();
+    const { interactive, reconnect = true } = this.#options;
+    const trouble = this.#troubleIn(state.is, reason);
+    if (hopeless || !reconnect || !(this.#wasReady || interactive)) {
+      return this.#finish({ is: "failed", message: trouble });
+    }
+    this.#quietTags.clear();
+    this.#entrance.forget();
+    this.#talk.lost();
+    if (state.is === "ready" && now - state.since >= GOOD_AFTER_MS) this.#attempts = 0;
+    const delay = retryDelay(this.#attempts++, this.#options.random(), this.#options.backoff);
+    this.#lostAt ??= now;
+    if (trouble !== this.#trouble) this.#status(`${trouble}${stop(trouble)} Trying again …`);
+    this.#trouble = trouble;
+    this.#go({ is: "waiting", until: now + delay });
+  }
+
+  /** The server is there, as far as can be known: something came, or reading had to wait. */
+  alive(now: number): void {
+    this.#lastHeard = now;
+    this.#pinged = false;
+  }
+
+  /** A record of the server, without its line end or frame header. */
+  received(record: string, now: number): void {
+    this.#now = now;
+    this.alive(now);
+    const state = this.#state;
+    if (state.is === "finished" || state.is === "waiting" || state.is === "new") return;
+    const event = parseRecord(record);
+    if (event === undefined) {
+      if (state.is === "greeting") this.#strangeLine = harmless(record.slice(0, 200));
+      else this.#host.debug("A record that is no JSON of the protocol", { record });
+      return;
+    }
+    if (state.is !== "greeting") this.#event(event);
+    else if (event.type === "welcome") this.#enter(event);
+    this.#checkDone();
+  }
+
+  /** A line of the user. */
+  line(text: string, now: number): void {
+    this.#now = now;
+    const { is } = this.#state;
+    if (is === "finished" || is === "leaving") return;
+    const { interactive } = this.#options;
+    if (interactive && /^\/quit\s*$/i.test(text)) return this.leave(now);
+    const outgoing = this.#talk.line(text);
+    if (outgoing === undefined) return;
+    if (is === "ready") this.#talk.flush();
+    else if (interactive) this.#status(`Will be sent when connected: ${harmless(text)}`);
+  }
+
+  /** There will be no more lines of the user. */
+  endInput(now: number): void {
+    this.#now = now;
+    this.#talk.endInput();
+    this.#checkDone();
+  }
+
+  /** The user leaves. */
+  leave(now: number): void {
+    this.#now = now;
+    const { is } = this.#state;
+    if (is === "finished" || is === "leaving") return;
+    if (is === "ready") {
+      this.#go({ is: "leaving", until: now + GOODBYE_MS });
+      this.#askQuietly("/quit");
+      return;
+    }
+    const unsent = this.#talk.unconfirmed;
+    const message = `Lines that were not sent: ${unsent}`;
+    this.#finish(unsent > 0 ? { is: "done", message } : { is: "done" });
+  }
+
+  /** Does what is due. */
+  tick(now: number): void {
+    this.#now = now;
+    const state = this.#state;
+    if (state.is === "finished" || state.is === "new") return;
+    if (now >= this.#deadline) {
+      const seconds = (this.#options.timeoutMs ?? 0) / 1000;
+      return this.#finish({ is: "timeout", message: `Timed out after ${seconds} s` });
+    }
+    if (now < this.due) return;
+    switch (state.is) {
+      case "connecting":
+        return;
+      case "greeting":
+        return this.#drop("no answer in time");
+      case "waiting":
+        return this.#connect();
+      case "leaving":
+        return this.#finish({ is: "done" });
+      case "entering":
+      case "ready":
+        return this.#tickConnected();
+    }
+  }
+
+  #tickConnected(): void {
+    if (this.#now >= this.#lifeSign()) {
+      if (this.#pinged) return this.#drop(`no sign of life for ${2 * IDLE_MS / 1000} s`);
+      this.#pinged = true;
+      this.#askQuietly("/ping");
+    }
+    this.#entrance.tick(this.#now);
+    this.#checkDone();
+  }
+
+  /** When the server must have been heard of: then it is asked for, or given up. */
+  #lifeSign(): number {
+    return this.#lastHeard + (this.#pinged ? 2 : 1) * IDLE_MS;
+  }
+
+  #connect(): void {
+    this.#go({ is: "connecting" });
+    this.#host.connect();
+  }
+
+  /** The connection is of no use: ends it from this side. */
+  #drop(reason: string): void {
+    this.#host.disconnect();
+    this.disconnected(reason, this.#now);
+  }
+
+  #troubleIn(state: State["is"], reason: string): string {
+    const { target } = this.#options;
+    if (state === "connecting") {
+      const isNew = reason === "connection refused" && !this.#wasReady;
+      const hint = isNew ? "; is the server running there?" : "";
+      return `Cannot connect to ${target}: ${reason}${hint}`;
+    }
+    if (state === "greeting") {
+      const said = this.#strangeLine === "" ? "" : ` (it said "${this.#strangeLine}")`;
+      return `${target} does not answer as a talker server does: ${reason}${said}`;
+    }
+    return `The connection to ${target} is lost: ${reason}`;
+  }
+
+  #enter(welcome: Welcome): void {
+    const again = this.#wasReady;
+    const { interactive, reconnect: returns = true } = this.#options;
+    this.#talk.nick.welcomed(welcome.nick, welcome.server);
+    this.#go({ is: "entering" });
+    // Who sits there knows where; a program wants to know that it happened.
+    if (!again || !interactive) this.#host.show({ kind: "welcome", event: welcome });
+    if (this.#lostAt !== undefined) {
+      const seconds = Math.max(1, Math.round((this.#now - this.#lostAt) / 1000));
+      this.#status(`Connected${again ? " again" : ""} after ${seconds} s`);
+    }
+    this.#lostAt = undefined;
+    this.#trouble = "";
+    this.#entrance.enter({ again, interactive, returns, now: this.#now });
+    this.#settle();
+  }
+
+  /** Something that the user's lines waited for is settled; perhaps all of it. */
+  #settle(): void {
+    if (this.#state.is !== "entering" || !this.#entrance.isSettled) return;
+    this.#talk.nick.settled();
+    this.#wasReady = true;
+    this.#go({ is: "ready", since: this.#now });
+    this.#talk.flush();
+  }
+
+  #nickRefused(message: string): void {
+    if (!this.#options.interactive) return this.#finish({ is: "failed", message });
+    const { mine, retryAt } = this.#talk.nick;
+    this.#status(`${message}; you are ${mine}${retryAt < Infinity ? " until it is free" : ""}`);
+  }
+
+  #event(event: ServerEvent): void {
+    switch (event.type) {
+      case "welcome":
+        this.#talk.nick.welcomed(event.nick, event.server);
+        return this.#host.show({ kind: "welcome", event });
+      case "reply":
+      case "ok":
+      case "error":
+        break;
+      default:
+        return this.#talk.event(event);
+    }
+    const { tag } = event;
+    if (tag === undefined) {
+      if (event.type === "error") this.#host.show({ kind: "fault", event });
+      else this.#host.debug("A reply that nobody asked for", { record: event.raw });
+    } else if (this.#quietTags.has(tag)) {
+      if (event.type !== "reply") this.#quietTags.delete(tag);
+    } else if (this.#talk.answer(tag, event)) {
+      if (this.#state.is === "ready") this.#talk.flush();
+    } else if (!this.#entrance.answer(event, this.#now)) {
+      this.#host.debug("An answer to an unknown tag", { record: event.raw });
+    }
+  }
+
+  #checkDone(): void {
+    if (this.#state.is === "ready" && this.#talk.isDone) this.#done();
+  }
+
+  #done(): void {
+    this.#finish({ is: this.#talk.failed && !this.#options.interactive ? "failed" : "done" });
+  }
+
+  #finish(outcome: Outcome): void {
+    // The nick may be refused while the connection is being given up.
+    if (this.#state.is === "finished") return;
+    this.#go({ is: "finished" });
+    this.#host.disconnect();
+    this.#host.finish(outcome);
+  }
+
+  #status(text: string): void {
+    this.#host.show({ kind: "status", text });
+  }
+
+  #ask(command: string): string {
+    const tag = this.#newTag();
+    this.#host.send(`@${tag} ${command}`);
+    return tag;
+  }
+
+  #askQuietly(command: string): void {
+    this.#quietTags.add(this.#ask(command));
+  }
+
+  #newTag(): string {
+    return "c" + (++this.#tags).toString(36);
+  }
+
+  #go(state: State): void {
+    this.#state = transition(this.#state, state);
+  }
+}
+
+/** When a state ends by itself. */
+function dueIn(state: State, lifeSign: number, entrance: number): number {
+  switch (state.is) {
+    case "new":
+    case "connecting":
+    case "finished":
+      return Infinity;
+    case "greeting":
+    case "waiting":
+    case "leaving":
+      return state.until;
+    case "entering":
+    case "ready":
+      return Math.min(lifeSign, entrance);
+  }
+}
+
+/** What ends a sentence that ends with no question mark. */
+function stop(sentence: string): string {
+  return sentence.endsWith("?") ? "" : ".";
+}

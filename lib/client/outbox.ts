@@ -1,0 +1,144 @@
+/**
+ * The user's lines on their way: waiting, sent, confirmed. Pure.
+ *
+ * @module
+ */
+
+import type { Outgoing } from "./outgoing.ts";
+import type { Said } from "./record.ts";
+
+/** Lines that are sent without an answer yet, at the most. */
+export const WINDOW_LINES = 1024;
+/** Bytes that are sent without an answer yet, at the most (one line may go over). */
+export const WINDOW_BYTES = 1024 * 1024;
+/** Lines that wait to be sent, at the most, before no more are taken in. */
+export const MAX_WAITING_LINES = 1024;
+/** Bytes that wait to be sent, at the most, before no more are taken in. */
+export const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** A line and how far it has come. */
+export interface Item {
+  readonly outgoing: Outgoing;
+  /** The server has sent it to us as ours: it is said, even if the answer never comes. */
+  heard: boolean;
+  /** It was sent on an earlier connection, and nothing was heard of it. */
+  doubtful: boolean;
+}
+
+/**
+ * A queue of lines with a window: of what is sent only so much may be unanswered. After the loss of
+ * a connection what was unanswered is at the head of the queue again.
+ */
+export class Outbox {
+  /** In the order of sending; the key is the tag. */
+  readonly #sent = new Map<string, Item>();
+  #waiting: Item[] = [];
+  /** The waiting ones begin here: what is taken from the front is cut off now and then. */
+  #front = 0;
+  #sentBytes = 0;
+  #waitingBytes = 0;
+
+  /** Lines that are not confirmed, sent or not. */
+  get size(): number {
+    return this.#sent.size + this.#waiting.length - this.#front;
+  }
+
+  /** Lines that are sent and unanswered. */
+  get unanswered(): number {
+    return this.#sent.size;
+  }
+
+  /** There is room for more lines. */
+  get hasRoom(): boolean {
+    return this.#waiting.length - this.#front < MAX_WAITING_LINES &&
+      this.#waitingBytes < MAX_WAITING_BYTES;
+  }
+
+  /** Puts a line at the end of the queue. */
+  push(outgoing: Outgoing): void {
+    this.#waiting.push({ outgoing, heard: false, doubtful: false });
+    this.#waitingBytes += outgoing.bytes;
+  }
+
+  /** The next line that may be sent now; undefined where there is none or the window is full. */
+  peek(): Outgoing | undefined {
+    if (this.#sent.size >= WINDOW_LINES || this.#sentBytes >= WINDOW_BYTES) return undefined;
+    return this.#waiting[this.#front]?.outgoing;
+  }
+
+  /** The line that {@linkcode peek} showed is sent under this tag. */
+  sent(tag: string): void {
+    const item = this.#waiting[this.#front];
+    if (item === undefined) throw new RangeError("Nothing waits to be sent");
+    this.#front++;
+    if (this.#front > 1024 && this.#front * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#front);
+      this.#front = 0;
+    }
+    this.#waitingBytes -= item.outgoing.bytes;
+    this.#sentBytes += item.outgoing.bytes;
+    this.#sent.set(tag, item);
+  }
+
+  /** The line under this tag, while it is unanswered. */
+  find(tag: string): Item | undefined {
+    return this.#sent.get(tag);
+  }
+
+  /** The line under this tag is answered, for good or for bad. */
+  answered(tag: string): Item | undefined {
+    const item = this.#sent.get(tag);
+    if (item === undefined) return undefined;
+    this.#sent.delete(tag);
+    this.#sentBytes -= item.outgoing.bytes;
+    return item;
+  }
+
+  /** We heard ourselves say this: the first unanswered line that says so is marked. */
+  heard(said: Said): void {
+    for (const item of this.#sent.values()) {
+      if (!item.heard && says(item.outgoing, said)) {
+        item.heard = true;
+        return;
+      }
+    }
+  }
+
+  /**
+   * The connection is lost. What is unanswered waits again, in its order before all else; what was
+   * heard does not.
+   */
+  lost(): void {
+    const again: Item[] = [];
+    for (const item of this.#sent.values()) {
+      if (item.heard) continue;
+      item.doubtful = true;
+      again.push(item);
+      this.#waitingBytes += item.outgoing.bytes;
+    }
+    this.#sent.clear();
+    this.#sentBytes = 0;
+    this.#waiting = [...again, ...this.#waiting.slice(this.#front)];
+    this.#front = 0;
+  }
+
+  /**
+   * The history shows that we said this while the connection was lost: the first doubtful line that
+   * says so is taken out. Returns whether there was one.
+   */
+  recalled(said: Said): boolean {
+    for (let i = this.#front; i < this.#waiting.length; i++) {
+      const item = this.#waiting[i];
+      if (item === undefined || !item.doubtful) return false;
+      if (!says(item.outgoing, said)) continue;
+      this.#waiting.splice(i, 1);
+      this.#waitingBytes -= item.outgoing.bytes;
+      return true;
+    }
+    return false;
+  }
+}
+
+function says(outgoing: Outgoing, { type, text }: Said): boolean {
+  return outgoing.said !== undefined && outgoing.said.kind === type && outgoing.said.text === text;
+}

@@ -1,0 +1,199 @@
+/**
+ * One connection between two programs that carries frames both ways: reads, writes, and what waits
+ * to be written, within bounds. It decides nothing: its owner does.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import type { Connection } from "../net/transport.ts";
+import { RemoteFault } from "../wire/errors.ts";
+import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from "../wire/frame_codec.ts";
+
+/** Frames are put together into writes of about this many bytes. */
+const WRITE_BYTES = 64 * 1024;
+/** Bytes that are read at once. */
+const READ_BYTES = 64 * 1024;
+/** How long the rest of what was sent may take when the link is closed, in milliseconds. */
+const FLUSH_MS = 1_000;
+
+/** Whoever owns a link. */
+export interface LinkOwner {
+  /** A frame came; `body` is valid during the call only. */
+  frame(link: FramedLink, body: Uint8Array): void;
+  /** Bytes came, if only a part of a frame. */
+  heard(link: FramedLink): void;
+  /** Bytes were taken by the other side: {@linkcode FramedLink.queued} has shrunk. */
+  sent(link: FramedLink): void;
+  /** The connection has ended, by the other side or by an error. Said once; not after {@linkcode FramedLink.close}. */
+  ended(link: FramedLink, reason: string): void;
+}
+
+/** A connection that carries frames. */
+export class FramedLink {
+  /** The connection's number, given by the owner. */
+  readonly id: number;
+  /** When something was last taken by the other side, or first given to it, in monotonic milliseconds. */
+  progressAt: number;
+  readonly #connection: Connection;
+  readonly #owner: LinkOwner;
+  readonly #decoder: FrameDecoder;
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #buffer = new Uint8Array(WRITE_BYTES);
+  #writing = false;
+  #armed = false;
+  #paused = false;
+  #resume: (() => void) | undefined;
+  #closing = false;
+  #closed = false;
+
+  /** A link over `connection`, whose frames are at most `limit` bytes. {@linkcode start} begins to read. */
+  constructor(id: number, connection: Connection, owner: LinkOwner, limit: number) {
+    this.id = id;
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#decoder = new FrameDecoder(limit);
+    this.progressAt = performance.now();
+  }
+
+  /** Where the other side is. */
+  get remote(): { hostname: string; port: number } {
+    return this.#connection.remoteAddr;
+  }
+
+  /** Bytes that wait to be taken. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    void this.#read();
+  }
+
+  /** Sends the body of one frame, behind what was sent before. It must not be changed any more. */
+  send(body: Uint8Array): void {
+    if (this.#closing || this.#closed) return;
+    if (this.#queued === 0) this.progressAt = performance.now();
+    this.#queue.push(body);
+    this.#queued += FRAME_HEADER_BYTES + body.length;
+    if (this.#writing || this.#armed) return;
+    // What is sent in one turn of the event loop goes out together.
+    this.#armed = true;
+    setImmediate(() => {
+      this.#armed = false;
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  /** Stops reading, or goes on: what the other side sends meanwhile waits there. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (!paused) {
+      this.#resume?.();
+      this.#resume = undefined;
+    }
+  }
+
+  /** Closes when what was sent is taken, within a second. */
+  finish(): void {
+    if (this.#closing || this.#closed) return;
+    this.#closing = true;
+    this.pause(false);
+    if (this.#queued === 0) this.close();
+    else {
+      const timer = setTimeout(() => this.close(), FLUSH_MS);
+      this.#flushed = () => {
+        clearTimeout(timer);
+        this.close();
+      };
+    }
+  }
+  #flushed: (() => void) | undefined;
+
+  /** Closes at once. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue = [];
+    this.#queued = 0;
+    this.pause(false);
+    try {
+      this.#connection.close();
+    } catch {
+      // The other side was quicker.
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#closed) return;
+    const silent = this.#closing;
+    this.close();
+    if (!silent) this.#owner.ended(this, reason);
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
+    try {
+      while (!this.#closed) {
+        const count = await this.#connection.read(buffer);
+        if (count === null) return this.#end("the other side closed the connection");
+        if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
+        if (this.#closed) return;
+        // What comes while the link is being closed is passed over.
+        if (this.#closing) continue;
+        this.#owner.heard(this);
+        this.#decoder.push(buffer.subarray(0, count), (bytes, start, end) => {
+          if (!this.#closing && !this.#closed) this.#owner.frame(this, bytes.subarray(start, end));
+        });
+      }
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (error instanceof RemoteFault) this.#end(message);
+      else this.#end(`the connection failed: ${message}`);
+    }
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    try {
+      while (this.#queue.length > 0) {
+        const [bytes, used] = this.#gather();
+        for (let at = 0; at < bytes.length;) {
+          at += await this.#connection.write(at === 0 ? bytes : bytes.subarray(at));
+          if (this.#closed) return;
+          this.progressAt = performance.now();
+        }
+        this.#queue.splice(0, used);
+        this.#queued -= bytes.length;
+        this.#owner.sent(this);
+      }
+      this.#flushed?.();
+    } catch (error) {
+      this.#end(`the connection failed: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  /** The next bytes to write, and how many frames they are. Small frames are put together. */
+  #gather(): [Uint8Array, number] {
+    const first = this.#queue[0] as Uint8Array;
+    if (FRAME_HEADER_BYTES + first.length > this.#buffer.length) {
+      const alone = new Uint8Array(FRAME_HEADER_BYTES + first.length);
+      writeFrameHeader(alone, 0, first.length);
+      alone.set(first, FRAME_HEADER_BYTES);
+      return [alone, 1];
+    }
+    let at = 0, used = 0;
+    for (const body of this.#queue) {
+      if (at + FRAME_HEADER_BYTES + body.length > this.#buffer.length) break;
+      writeFrameHeader(this.#buffer, at, body.length);
+      this.#buffer.set(body, at + FRAME_HEADER_BYTES);
+      at += FRAME_HEADER_BYTES + body.length;
+      used++;
+    }
+    return [this.#buffer.subarray(0, at), used];
+  }
+}

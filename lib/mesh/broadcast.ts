@@ -1,0 +1,271 @@
+/**
+ * Messages for everybody: publishing them, deciding what is new, remembering, delivering and
+ * sending them on. Puts together what was seen, the log, the trees and the sync.
+ */
+import { type Batch, encodeBatches, TYPE_REPLY } from "../wire/mesh_batch.ts";
+import type { Lack, StreamId, StreamRange } from "../wire/mesh_message.ts";
+import type { Gap, MeshContext } from "./context.ts";
+import type { NodeId } from "./identity.ts";
+import { FETCH_BYTES } from "./limits.ts";
+import type { Link } from "./links.ts";
+import { Log } from "./log.ts";
+import type { Observers } from "./observers.ts";
+import { idOf, Plumtree } from "./plumtree.ts";
+import { type AcceptedPart, Seen, type Stream } from "./seen.ts";
+import type { MeshStore } from "./store.ts";
+import { Sync } from "./sync.ts";
+
+/** A frame that claims to be from us and isn't: the link that it came on is dropped. */
+export class ForgedError extends Error {
+  override name = "ForgedError";
+}
+
+/** What a publication was given. */
+export interface Published {
+  readonly incarnation: number;
+  /** Sequence of the first message. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The flooding of one node. */
+export class Broadcast {
+  readonly seen: Seen;
+  readonly log: Log;
+  readonly tree: Plumtree;
+  readonly sync: Sync;
+  readonly #own: Stream;
+
+  constructor(
+    private readonly context: MeshContext,
+    private readonly observers: Observers,
+    isPresent: (id: NodeId) => boolean,
+    private readonly store?: MeshStore,
+  ) {
+    const { self, limits } = context;
+    this.tree = new Plumtree(context);
+    this.seen = new Seen(self.id, limits, {
+      isPresent,
+      forgotten: (origin) => {
+        for (const stream of origin.streams.values()) {
+          this.tree.forget(stream);
+          this.sync.forget(stream);
+        }
+        store?.forget(origin.id);
+        context.effects.note?.("warning", `Forgot the origin ${origin.id}: too many are known`);
+      },
+    });
+    this.log = new Log(limits, store && ((batch) => store.evict(batch)));
+    this.sync = new Sync(context, this.seen, this.tree, {
+      gap: (stream, to) => this.#declareGap(stream, to),
+    });
+    if (store) this.#load(store);
+    this.#own = this.seen.open(this.seen.hear(self.id, 0, context.now, true), self.incarnation)!;
+  }
+
+  #load(store: MeshStore): void {
+    const { now } = this.context;
+    const { marks, batches } = store.load();
+    for (const mark of marks) {
+      const origin = this.seen.hear(mark.origin, mark.incarnation, now, true);
+      const stream = this.seen.open(origin, mark.incarnation);
+      if (stream === undefined) continue;
+      stream.next = mark.next;
+      stream.pastNext = mark.pastNext;
+      stream.pastEnd = mark.pastEnd;
+      stream.hasNews = true;
+    }
+    for (const { batch, age } of batches) {
+      const stream = this.seen.get(batch.origin, batch.incarnation);
+      if (stream !== undefined) this.log.append(stream.segments, batch, now - age);
+    }
+  }
+
+  /** Publishes messages of one kind, said at `time` (ms since 1970). Each payload is copied. */
+  publish(kind: number, payloads: readonly Uint8Array[], time: number): Published {
+    const stream = this.#own;
+    const { self, now, counters } = this.context;
+    const first = stream.next;
+    const head = { origin: self.id, incarnation: self.incarnation, first, kind, time };
+    for (const batch of encodeBatches(head, payloads)) {
+      stream.next = batch.last + 1;
+      stream.hasNews = true;
+      stream.lastProgress = now;
+      this.#keep(stream, batch, false);
+      this.tree.push(stream, batch, null);
+    }
+    counters.published += payloads.length;
+    return { incarnation: self.incarnation, first, count: payloads.length };
+  }
+
+  /**
+   * Messages came on a link, pushed or as the answer to a fetch.
+   *
+   * @throws {ForgedError} when they claim to be ours and we never said them.
+   */
+  received(link: Link, batch: Batch, isReply: boolean): void {
+    const { self, now, counters } = this.context;
+    if (batch.origin === self.id && batch.incarnation >= self.incarnation) {
+      if (batch.incarnation > self.incarnation || batch.last >= this.#own.next) {
+        throw new ForgedError(`Messages ${batch.first} to ${batch.last} claim to be ours`);
+      }
+      counters.duplicates += batch.count;
+      if (!isReply) this.tree.prune(this.#own, link);
+      return;
+    }
+    const isNew = this.seen.origin(batch.origin) === undefined;
+    const origin = this.seen.hear(batch.origin, batch.incarnation, now);
+    const isNewStream = !origin.streams.has(batch.incarnation);
+    const stream = this.seen.open(origin, batch.incarnation);
+    if (stream === undefined) {
+      counters.duplicates += batch.count;
+      return;
+    }
+    if (this.seen.isFormerLife(stream)) this.seen.markPast(stream, batch.last);
+    else if (isNewStream && (isNew || this.seen.isMeeting(stream, now))) {
+      this.seen.markPast(stream, batch.first - 1);
+    }
+    const result = this.seen.accept(stream, batch, now);
+    if (isReply) this.sync.replied(link);
+    switch (result.type) {
+      case "accepted":
+        if (!isReply) this.tree.fed(stream, link);
+        this.#accepted(stream, result.parts, batch, link);
+        this.sync.noteAhead(stream, link, batch.last);
+        break;
+      case "waiting":
+        this.sync.noteAhead(stream, link, batch.last);
+        break;
+      case "duplicate":
+        counters.duplicates += batch.count;
+        if (!isReply) this.tree.duplicate(stream, link);
+        break;
+    }
+  }
+
+  #accepted(
+    stream: Stream,
+    parts: readonly AcceptedPart[],
+    received: Batch | null,
+    source: Link | null,
+  ): void {
+    for (const part of parts) {
+      const batch = part.batch === received ? received.owned() : part.batch;
+      this.#keep(stream, batch, part.past);
+      this.context.counters.relayed++;
+      this.tree.push(stream, batch, source);
+    }
+  }
+
+  // Remembers a batch and delivers it.
+  #keep(stream: Stream, batch: Batch, past: boolean): void {
+    const { counters, now } = this.context;
+    this.log.append(stream.segments, batch, now);
+    if (this.store !== undefined) {
+      this.store.append(batch);
+      this.#mark(stream);
+    }
+    counters.delivered += batch.count;
+    if (!this.observers.has(batch.kind)) return;
+    const local = stream === this.#own;
+    this.context.tell(() =>
+      this.observers.tell(batch.kind, (observer) => observer.delivered?.({ batch, past, local }))
+    );
+  }
+
+  #mark(stream: Stream): void {
+    const { next, pastNext, pastEnd } = stream;
+    this.store?.mark({ ...idOf(stream), next, pastNext, pastEnd });
+  }
+
+  #declareGap(stream: Stream, to: number): void {
+    const gap: Gap = { ...idOf(stream), from: stream.next, to };
+    this.context.counters.missed += to - stream.next + 1;
+    this.context.tell(() => this.context.effects.gap?.(gap));
+    const parts = this.seen.skipTo(stream, to + 1, this.context.now);
+    if (this.store !== undefined) this.#mark(stream);
+    this.#accepted(stream, parts, null, null);
+  }
+
+  /** The peer asks for messages: sends what fits into one answer, and says what is not there. */
+  serve(link: Link, request: number, ranges: readonly StreamRange[]): void {
+    const lacks: Lack[] = [];
+    let budget = FETCH_BYTES;
+    for (const range of ranges) {
+      if (budget <= 0) break;
+      budget -= this.#serveRange(link, range, budget, lacks);
+    }
+    this.context.send(link, { type: "end", request, lacks });
+  }
+
+  #serveRange(link: Link, range: StreamRange, budget: number, lacks: Lack[]): number {
+    const { origin, incarnation, from, to } = range;
+    const stream = this.seen.get(origin, incarnation);
+    let sent = 0;
+    let at = from;
+    for (const batch of stream?.segments.range(from, to) ?? []) {
+      if (sent >= budget) return sent;
+      if (batch.first > at) lacks.push(...this.#lack(stream, range, at, batch.first - 1));
+      this.context.sendBatch(link, batch, batch.bodyAs(TYPE_REPLY));
+      sent += batch.body.length;
+      at = batch.last + 1;
+    }
+    if (at <= to) lacks.push(...this.#lack(stream, range, at, to));
+    return sent;
+  }
+
+  // What of a range that isn't in the log is gone, and what is still to come.
+  #lack(stream: Stream | undefined, { origin, incarnation }: StreamId, from: number, to: number) {
+    const lacks: Lack[] = [];
+    const add = (start: number, end: number, later: boolean) => {
+      const lack = { origin, incarnation, from: Math.max(from, start), to: Math.min(to, end) };
+      if (lack.from <= lack.to) lacks.push({ ...lack, later });
+    };
+    if (stream === undefined) add(from, to, false);
+    else {
+      add(1, stream.pastNext - 1, false);
+      add(stream.pastNext, stream.pastEnd, true);
+      add(Math.max(stream.pastNext, stream.pastEnd + 1), stream.have, false);
+      add(stream.next, Infinity, stream.ahead.size > 0);
+    }
+    return lacks;
+  }
+
+  /** The peer wants these streams pushed; it is told how far they go. */
+  grafted(link: Link, streams: readonly StreamId[]): void {
+    const entries = [];
+    for (const { origin, incarnation } of streams) {
+      const stream = this.seen.get(origin, incarnation);
+      if (stream === undefined) continue;
+      const entry = this.tree.grafted(stream, link);
+      if (entry.head > 0) entries.push(entry);
+    }
+    if (entries.length > 0) this.context.send(link, { type: "iHave", entries });
+  }
+
+  /** The peer does not want these streams pushed. */
+  pruned(link: Link, streams: readonly StreamId[]): void {
+    for (const { origin, incarnation } of streams) {
+      const stream = this.seen.get(origin, incarnation);
+      if (stream !== undefined) this.tree.pruned(stream, link);
+    }
+  }
+
+  /** A link that was up is gone. */
+  linkDown(link: Link): void {
+    this.sync.linkDown(link);
+    this.tree.linkDown(link, this.seen.streams());
+  }
+
+  /** When {@linkcode tick} is due. */
+  get due(): number {
+    return Math.min(this.tree.due, this.sync.due);
+  }
+
+  /** Does what is due. */
+  tick(): void {
+    const { now } = this.context;
+    if (now >= this.tree.due) this.tree.announce();
+    if (now >= this.sync.due) this.sync.pump();
+  }
+}

@@ -1,0 +1,431 @@
+/**
+ * Carries a {@linkcode MeshNode} over connections: accepts links, makes them, keeps them up for ever,
+ * and calls the node when its time has come.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
+import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
+import type { Connection, Endpoint, Listener } from "../net/transport.ts";
+import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
+import type { Gap } from "./context.ts";
+import type { Identity } from "./identity.ts";
+import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
+import type { LinkId } from "./links.ts";
+import { MeshNode } from "./node.ts";
+
+/** How often links are looked at, in milliseconds. */
+const CHECK_MS = 1_000;
+/** How long to wait when no link can be accepted, in milliseconds. */
+const ACCEPT_PAUSE_MS = 100;
+/** How long a link that was asked for once may take until it is up, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+const log = getLogger(["talker", "mesh"]);
+
+/** Who wants to know of the mesh, beside the observers of kinds. */
+export interface MeshWatcher {
+  /** A node can be reached; not told of this one. */
+  reachable?(id: string, name: string): void;
+  /** A node can't be reached any more; `left`: it said goodbye. */
+  unreachable?(id: string, name: string, left: boolean): void;
+  /** Messages were missed for good. */
+  gap?(gap: Gap): void;
+  /** Local speakers are to wait, or may go on. */
+  congested?(congested: boolean): void;
+}
+
+/** How a driver is made. */
+export interface MeshDriverOptions {
+  identity: Identity;
+  /** Random numbers from 0 to below 1. */
+  random: () => number;
+  /** Makes a connection. Rejects when it can't. */
+  connect: (to: Endpoint, signal: AbortSignal) => Promise<Connection>;
+}
+
+interface LinkEntry {
+  readonly framed: FramedLink;
+  /** Where it was made to, when it was made here. */
+  readonly to: string | undefined;
+  /** Told once how it went. */
+  settle: ((outcome: string | undefined) => void) | undefined;
+  peer: Identity | undefined;
+}
+
+interface Keeper {
+  readonly endpoint: Endpoint;
+  failures: number;
+  stop: AbortController;
+}
+
+/** A node with its links. */
+export class MeshDriver implements LinkOwner {
+  /** What is carried. */
+  readonly node: MeshNode;
+  readonly #options: MeshDriverOptions;
+  readonly #links = new Map<LinkId, LinkEntry>();
+  readonly #keepers = new Map<string, Keeper>();
+  readonly #listeners = new Set<Listener>();
+  #nextLink = 1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Infinity;
+  #checkDue = Infinity;
+  #paused = false;
+  #congested = false;
+  #stopped = false;
+  #watcher: MeshWatcher = {};
+
+  /** A node without links. */
+  constructor(options: MeshDriverOptions) {
+    this.#options = options;
+    this.node = new MeshNode({
+      identity: options.identity,
+      random: options.random,
+      now: performance.now(),
+      effects: {
+        send: (link, body) => this.#links.get(link)?.framed.send(body),
+        drop: (link, code, reason, remote) => this.#dropped(link, code, reason, remote),
+        linkUp: (link, peer) => this.#up(link, peer),
+        linkDown: (_link, peer) => log.info("Link to {name} is down", { name: peer.name }),
+        reachable: (id, name) => this.#watcher.reachable?.(id, name),
+        unreachable: (id, name, left) => this.#watcher.unreachable?.(id, name, left),
+        gap: (gap) => this.#watcher.gap?.(gap),
+        cloned: (reason) => log.error("{reason}", { reason }),
+        note: (level, text) =>
+          level === "warning" ? log.warn("{text}", { text }) : log.info("{text}", { text }),
+      },
+    });
+  }
+
+  /** Has `watcher` told from now on, beside those before. */
+  watch(watcher: MeshWatcher): void {
+    const before = this.#watcher;
+    this.#watcher = {
+      reachable: (id, name) => {
+        before.reachable?.(id, name);
+        watcher.reachable?.(id, name);
+      },
+      unreachable: (id, name, left) => {
+        before.unreachable?.(id, name, left);
+        watcher.unreachable?.(id, name, left);
+      },
+      gap: (gap) => {
+        before.gap?.(gap);
+        watcher.gap?.(gap);
+      },
+      congested: (congested) => {
+        before.congested?.(congested);
+        watcher.congested?.(congested);
+      },
+    };
+  }
+
+  /** Does something with the node now; then its next wake-up is set. */
+  now<T>(action: (node: MeshNode, now: number) => T): T {
+    const now = performance.now();
+    const result = action(this.node, now);
+    this.#schedule(now);
+    return result;
+  }
+
+  /** True while local speakers are to wait for a link. */
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  /** Bytes that wait on the links. */
+  get queued(): number {
+    let bytes = 0;
+    for (const { framed } of this.#links.values()) bytes += framed.queued;
+    return bytes;
+  }
+
+  /** The address of the other side of a link. */
+  addressOf(link: LinkId): Endpoint | undefined {
+    return this.#links.get(link)?.framed.remote;
+  }
+
+  /** Accepts links at `listener` until {@linkcode stop}. */
+  listen(listener: Listener): void {
+    this.#listeners.add(listener);
+    void this.#accept(listener);
+  }
+
+  /** Makes a link, once. Resolves with nothing when it is up, else with the reason why it isn't. */
+  async connect(to: Endpoint): Promise<string | undefined> {
+    const { attemptTimeout } = BACKOFF[distanceOf(to.hostname)];
+    let connection: Connection;
+    try {
+      connection = await this.#options.connect(to, AbortSignal.timeout(attemptTimeout));
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "TimeoutError") {
+        return `no answer within ${attemptTimeout / 1000} s`;
+      }
+      return error instanceof Error ? error.message : String(error);
+    }
+    if (this.#stopped) {
+      connection.close();
+      return "this node stops";
+    }
+    return await new Promise((resolve) => {
+      const give = () => {
+        const reason = `no I-AM within ${CONNECT_TIMEOUT_MS / 1000} s`;
+        this.now((node, now) => node.dropLink(id, "greeting", reason, now));
+      };
+      const timer = setTimeout(give, CONNECT_TIMEOUT_MS);
+      const id = this.#open(connection, keyOf(to), (outcome) => {
+        clearTimeout(timer);
+        resolve(outcome);
+      });
+    });
+  }
+
+  /** Keeps a link to `to` up for ever: tries again and again, at growing, random intervals. */
+  keep(to: Endpoint): void {
+    const key = keyOf(to);
+    if (this.#keepers.has(key) || this.#stopped) return;
+    const keeper: Keeper = { endpoint: to, failures: 0, stop: new AbortController() };
+    this.#keepers.set(key, keeper);
+    void this.#keep(keeper);
+  }
+
+  /**
+   * Ends the link to the peer of that name, or at that address, and stops keeping it up. Returns how
+   * many links (or attempts at one) that ended.
+   */
+  kill(which: string | Endpoint): number {
+    const key = typeof which === "string" ? undefined : keyOf(which);
+    let ended = 0;
+    for (const [id, { to, peer, framed }] of [...this.#links]) {
+      const matches = key === undefined
+        ? peer?.name === which
+        : key === to || key === keyOf(framed.remote);
+      if (!matches) continue;
+      ended++;
+      if (to !== undefined) this.#unkeep(to);
+      this.now((node, now) => node.dropLink(id, "operator", "an operator ended the link", now));
+    }
+    if (key !== undefined && this.#unkeep(key)) ended = Math.max(ended, 1);
+    return ended;
+  }
+
+  /** Stops reading from the links, or goes on: local readers can't keep up. */
+  pause(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    for (const { framed } of this.#links.values()) framed.pause(paused);
+  }
+
+  /** Says goodbye on all links and closes them. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const keeper of this.#keepers.values()) keeper.stop.abort();
+    this.#keepers.clear();
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    const framed = [...this.#links.values()].map((entry) => entry.framed);
+    this.node.leave(performance.now());
+    clearTimeout(this.#timer);
+    // A moment for the goodbyes to leave; a link that takes longer is closed by itself.
+    const deadline = performance.now() + 1_000;
+    while (framed.some((link) => link.queued > 0) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  // The links' side.
+
+  frame(link: FramedLink, body: Uint8Array): void {
+    this.now((node, now) => node.frameReceived(link.id, body, now));
+  }
+
+  heard(link: FramedLink): void {
+    this.node.linkHeard(link.id, performance.now());
+  }
+
+  sent(_link: FramedLink): void {
+    if (this.#congested) this.#judgeCongestion();
+  }
+
+  ended(link: FramedLink, reason: string): void {
+    const entry = this.#links.get(link.id);
+    if (entry === undefined) return;
+    log.info("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
+    this.#links.delete(link.id);
+    this.now((node, now) => node.linkClosed(link.id, now));
+    entry.settle?.(reason);
+    this.#judgeCongestion();
+  }
+
+  // The node's side.
+
+  #up(link: LinkId, peer: Identity): void {
+    const entry = this.#links.get(link);
+    if (entry === undefined) return;
+    entry.peer = peer;
+    const { hostname, port } = entry.framed.remote;
+    log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
+    entry.settle?.(undefined);
+    entry.settle = undefined;
+  }
+
+  #dropped(link: LinkId, code: string, reason: string, remote: boolean): void {
+    const entry = this.#links.get(link);
+    if (entry === undefined) return;
+    this.#links.delete(link);
+    const level = code === "goodbye" || code === "duplicate" ? "debug" : "warn";
+    log[level]("Link with {peer} ended{by}: {reason}", {
+      peer: nameOf(entry),
+      by: remote ? " by the other side" : "",
+      reason,
+    });
+    entry.framed.finish();
+    // The link that stays is the one that was wanted.
+    entry.settle?.(code === "duplicate" ? undefined : reason);
+    queueMicrotask(() => this.#judgeCongestion());
+  }
+
+  // Making links.
+
+  #open(connection: Connection, to: string | undefined, settle?: LinkEntry["settle"]): LinkId {
+    const id = this.#nextLink++;
+    const framed = new FramedLink(id, connection, this, MAX_MESH_FRAME);
+    this.#links.set(id, { framed, to, settle, peer: undefined });
+    if (this.#paused) framed.pause(true);
+    framed.start();
+    this.now((node, now) => node.linkOpened(id, to !== undefined, now));
+    return id;
+  }
+
+  async #accept(listener: Listener): Promise<void> {
+    while (this.#listeners.has(listener)) {
+      try {
+        this.#open(await listener.accept(), undefined);
+      } catch (error) {
+        if (!this.#listeners.has(listener)) return;
+        log.warn("Cannot accept a link: {reason}", { reason: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
+      }
+    }
+  }
+
+  async #keep(keeper: Keeper): Promise<void> {
+    const { endpoint, stop: { signal } } = keeper;
+    const address = keyOf(endpoint);
+    const distance = distanceOf(endpoint.hostname);
+    let complained = "";
+    while (!signal.aborted) {
+      if (this.#isLinked(address)) keeper.failures = 0;
+      else {
+        const reason = await this.connect(endpoint);
+        if (signal.aborted) return;
+        if (reason === undefined) {
+          keeper.failures = 0;
+          complained = "";
+        } else {
+          keeper.failures++;
+          if (reason !== complained) {
+            complained = reason;
+            log.warn("Cannot link to {address}: {reason}; trying on", { address, reason });
+          }
+        }
+      }
+      await pause(backoffDelay(distance, keeper.failures, this.#options.random), signal);
+    }
+  }
+
+  /** Is there a link to that address, or to the peer that was reached there before? */
+  #isLinked(address: string): boolean {
+    for (const { to, peer } of this.#links.values()) {
+      if (to === address) return true;
+      if (peer !== undefined && this.#peerAt.get(address) === peer.id) return true;
+    }
+    return false;
+  }
+  /** Which node answered at an address: a double link to it may have been the one that was dropped. */
+  readonly #peerAt = new Map<string, string>();
+
+  #unkeep(key: string): boolean {
+    const keeper = this.#keepers.get(key);
+    keeper?.stop.abort();
+    return this.#keepers.delete(key);
+  }
+
+  // Time.
+
+  #schedule(now: number): void {
+    if (this.#stopped) return;
+    if (this.#links.size > 0) this.#checkDue = Math.min(this.#checkDue, now + CHECK_MS);
+    else this.#checkDue = Infinity;
+    const due = Math.min(this.node.nextWake(), this.#checkDue);
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = setTimeout(this.#tick, Math.max(0, Math.ceil(due - now)));
+  }
+
+  readonly #tick = (): void => {
+    this.#timerDue = Infinity;
+    const now = performance.now();
+    if (this.#paused) {
+      // Silence is of our own making: they may have sent all they could.
+      for (const id of this.#links.keys()) this.node.linkHeard(id, now);
+    }
+    this.node.tick(now);
+    if (now >= this.#checkDue) {
+      this.#checkDue = Infinity;
+      this.#check(now);
+    }
+    this.#schedule(now);
+  };
+
+  /** Links that can't keep up are dropped; sync brings what they missed. */
+  #check(now: number): void {
+    for (const [id, { framed }] of [...this.#links]) {
+      if (framed.queued > LINK_QUEUE_BYTES) {
+        this.node.dropLink(id, "slow", `${framed.queued} bytes wait on the link`, now);
+      } else if (framed.queued > 0 && now - framed.progressAt > LINK_STUCK_MS) {
+        this.node.dropLink(id, "slow", `nothing was taken for ${LINK_STUCK_MS / 1000} s`, now);
+      }
+    }
+    this.#judgeCongestion();
+  }
+
+  /** To be called when much was published: speakers wait while a link's queue is long. */
+  #judgeCongestion(): void {
+    const limit = this.#congested ? SPEAKERS_WAIT_BYTES / 2 : SPEAKERS_WAIT_BYTES;
+    let congested = false;
+    for (const { framed } of this.#links.values()) if (framed.queued > limit) congested = true;
+    if (congested === this.#congested) return;
+    this.#congested = congested;
+    this.#watcher.congested?.(congested);
+  }
+
+  /** Something was published: looks at the links' queues. */
+  published(): void {
+    if (this.#links.size > 0) this.#judgeCongestion();
+  }
+}
+
+function keyOf({ hostname, port }: Endpoint): string {
+  return `${hostname}:${port}`;
+}
+
+function nameOf({ peer, framed }: LinkEntry): string {
+  return peer?.name ?? keyOf(framed.remote);
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Scatter-gather: a request goes to some nodes or to all that can be reached, each on its path, and
+ * the answers are collated. It ends as soon as nobody is left who could still answer, at the
+ * latest at the timeout, and names those who did not.
+ */
+import type { GatherResult, MeshContext } from "./context.ts";
+import type { NodeId } from "./identity.ts";
+import { GATHER_TIMEOUT, MAX_GATHERS } from "./limits.ts";
+import type { Routes } from "./routes.ts";
+
+interface Pending {
+  readonly deadline: number;
+  readonly answers: Map<NodeId, Uint8Array>;
+  /** Asked, neither answered nor lost. */
+  readonly waiting: Set<NodeId>;
+  readonly silent: Set<NodeId>;
+  /** Numbers of the routed requests. */
+  readonly requests: number[];
+  readonly finished: (result: GatherResult) => void;
+}
+
+/** A question to several nodes. */
+export interface Question {
+  readonly kind: number;
+  readonly payload: Uint8Array;
+  /** This node may be one of them. */
+  readonly targets: Iterable<NodeId>;
+  /** In ms. @default 2000 */
+  readonly timeout?: number | undefined;
+  /** Told once, at the end of an event. */
+  readonly finished: (result: GatherResult) => void;
+}
+
+/** The gathers of one node. */
+export class Gathers {
+  readonly #pending = new Map<number, Pending>();
+  /** Which gather, and which node, a routed request belongs to. */
+  readonly #byRequest = new Map<number, { readonly gather: number; readonly node: NodeId }>();
+  #numbers = 0;
+  #due = Infinity;
+
+  constructor(private readonly context: MeshContext, private readonly routes: Routes) {}
+
+  /** When {@linkcode tick} is due. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Gathers under way. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Asks.
+   *
+   * @throws {RangeError} when too many gathers are under way.
+   */
+  start({ kind, payload, targets, timeout = GATHER_TIMEOUT, finished }: Question): void {
+    if (this.#pending.size >= MAX_GATHERS) {
+      throw new RangeError(`Cannot ask: ${MAX_GATHERS} questions are under way already`);
+    }
+    const number = ++this.#numbers;
+    const pending: Pending = {
+      deadline: this.context.now + timeout,
+      answers: new Map(),
+      waiting: new Set(targets),
+      silent: new Set(),
+      requests: [],
+      finished,
+    };
+    this.#pending.set(number, pending);
+    this.#due = Math.min(this.#due, pending.deadline);
+    for (const node of pending.waiting) {
+      const request: number = this.routes.send({
+        to: node,
+        purpose: "request",
+        kind,
+        payload,
+        timeout,
+        finished: ({ type }) => type === "failed" && this.#failed(request),
+      });
+      pending.requests.push(request);
+      this.#byRequest.set(request, { gather: number, node });
+    }
+    this.#settle(number, pending);
+  }
+
+  /** An answer came. */
+  answered(from: NodeId, correlation: number, payload: Uint8Array): void {
+    const asked = this.#byRequest.get(correlation);
+    if (asked === undefined || asked.node !== from) return;
+    const pending = this.#pending.get(asked.gather)!;
+    if (!pending.waiting.delete(from)) return;
+    pending.answers.set(from, payload);
+    this.#settle(asked.gather, pending);
+  }
+
+  // A request could not be delivered: nobody waits for its answer any more.
+  #failed(request: number): void {
+    const asked = this.#byRequest.get(request);
+    if (asked === undefined) return;
+    const pending = this.#pending.get(asked.gather)!;
+    if (!pending.waiting.delete(asked.node)) return;
+    pending.silent.add(asked.node);
+    this.#settle(asked.gather, pending);
+  }
+
+  /** These nodes can't be reached any more, or were started again. */
+  lost(nodes: ReadonlySet<NodeId>): void {
+    for (const [number, pending] of this.#pending) {
+      for (const node of nodes) if (pending.waiting.delete(node)) pending.silent.add(node);
+      this.#settle(number, pending);
+    }
+  }
+
+  #settle(number: number, pending: Pending): void {
+    if (pending.waiting.size > 0) return;
+    this.#pending.delete(number);
+    for (const request of pending.requests) {
+      this.#byRequest.delete(request);
+      this.routes.cancel(request);
+    }
+    const result: GatherResult = {
+      answers: pending.answers,
+      silent: [...pending.silent].sort(),
+    };
+    this.context.tell(() => pending.finished(result));
+  }
+
+  /** Ends what is too late. */
+  tick(): void {
+    if (this.context.now < this.#due) return;
+    this.#due = Infinity;
+    for (const [number, pending] of this.#pending) {
+      if (this.context.now >= pending.deadline) {
+        for (const node of pending.waiting) pending.silent.add(node);
+        pending.waiting.clear();
+        this.#settle(number, pending);
+      } else this.#due = Math.min(this.#due, pending.deadline);
+    }
+  }
+}

@@ -1,0 +1,532 @@
+/**
+ * One node of the mesh: takes events (a link opened, a frame came, a link closed, something is to be
+ * published, time has passed) and causes effects (send a frame, drop a link, tell the observers).
+ * It holds no socket, no timer, no clock and no source of randomness of its own, so that a test can
+ * run a thousand of them.
+ *
+ * Every method that takes `now` expects monotonic milliseconds that never go back. After each call
+ * the driver asks for {@linkcode MeshNode.nextWake} and calls {@linkcode MeshNode.tick} then.
+ */
+import { MeshFrameError } from "../wire/mesh_bytes.ts";
+import { MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
+import {
+  decodeMeshMessage,
+  type IAm,
+  type MeshMessage,
+  PROTOCOL_VERSIONS,
+  type RefusalCode,
+} from "../wire/mesh_message.ts";
+import { Broadcast, ForgedError, type Published } from "./broadcast.ts";
+import { type DirectRequest, MeshContext, type MeshCounters, type MeshEffects } from "./context.ts";
+import { Gathers, type Question } from "./gather.ts";
+import {
+  compareLinks,
+  decideHello,
+  type Identity,
+  newNonce,
+  type NodeId,
+  type Random,
+} from "./identity.ts";
+import { DEFAULT_LIMITS, HEARTBEAT_EVERY, MAX_LINKS, type MeshLimits } from "./limits.ts";
+import { decideHeartbeat, isSuspect, Link, type LinkId, smoothRoundTrip } from "./links.ts";
+import { Membership } from "./membership.ts";
+import { type Observer, Observers } from "./observers.ts";
+import { type Outgoing, Routes } from "./routes.ts";
+import type { MeshStore } from "./store.ts";
+
+/** What a node is made of. */
+export interface MeshOptions {
+  readonly identity: Identity;
+  readonly random: Random;
+  readonly effects: MeshEffects;
+  /** The time of the start, in ms. */
+  readonly now: number;
+  readonly limits?: Partial<MeshLimits>;
+  readonly store?: MeshStore;
+}
+
+/** A message for one node. */
+export type Direct = Pick<Outgoing, "to" | "kind" | "payload" | "timeout" | "finished">;
+
+/** A direct peer. */
+export interface Peer {
+  readonly link: LinkId;
+  readonly id: NodeId;
+  readonly incarnation: number;
+  readonly name: string;
+  readonly initiator: boolean;
+  /** Round-trip time in ms; undefined before it was measured. */
+  readonly roundTrip: number | undefined;
+  /** When the link came up, in ms. */
+  readonly since: number;
+}
+
+/** A node that can be reached. */
+export interface KnownNode {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly incarnation: number;
+  /** Sorted ids. */
+  readonly links: readonly NodeId[];
+  readonly isCutPoint: boolean;
+}
+
+/** Counters, and how full the tables are. */
+export interface MeshStats extends MeshCounters {
+  readonly links: number;
+  readonly reachable: number;
+  readonly origins: number;
+  readonly retainedMessages: number;
+  readonly retainedBytes: number;
+  readonly pendingBytes: number;
+  readonly behind: number;
+  readonly stateRecords: number;
+  readonly routedUnderWay: number;
+  readonly gathers: number;
+}
+
+/**
+ * A node of the mesh, without its sockets.
+ *
+ * @example
+ * ```ts
+ * import { MeshNode } from "./node.ts";
+ * const node = new MeshNode({
+ *   identity: { id: "00000000000000aa", incarnation: 1, name: "attic", mesh: "" },
+ *   random: Math.random,
+ *   effects: { send: () => {}, drop: () => {} },
+ *   now: 0,
+ * });
+ * let heard = 0;
+ * node.observe(1, { delivered: ({ batch }) => heard += batch.count });
+ * node.publish(1, [new TextEncoder().encode("hello")], { now: 0, time: 0 });
+ * if (heard !== 1) throw new Error();
+ * ```
+ */
+export class MeshNode {
+  readonly identity: Identity;
+  readonly #context: MeshContext;
+  readonly #observers = new Observers();
+  readonly #broadcast: Broadcast;
+  get __b() {
+    return this.#broadcast;
+  }
+  readonly #membership: Membership;
+  readonly #routes: Routes;
+  readonly #gathers: Gathers;
+  #heartbeatDue = Infinity;
+  #evictDue: number;
+  #isCloned = false;
+
+  constructor(options: MeshOptions) {
+    this.identity = options.identity;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const context = new MeshContext(options.identity, options.random, options.effects, limits);
+    context.now = options.now;
+    this.#context = context;
+    this.#evictDue = options.now + EVICT_EVERY;
+    this.#broadcast = new Broadcast(
+      context,
+      this.#observers,
+      (id) => this.#membership.isPresent(id),
+      options.store,
+    );
+    this.#membership = new Membership(context, this.#observers, {
+      newerLife: (id, incarnation) => this.#newerLife(id, incarnation),
+      heard: (id, incarnation) => void this.#broadcast.seen.hear(id, incarnation, context.now),
+      changed: (lost) => {
+        const nodes = new Set(lost);
+        this.#routes.lost(nodes);
+        this.#gathers.lost(nodes);
+      },
+    });
+    this.#routes = new Routes(
+      context,
+      this.#membership.topology,
+      this.#observers,
+      (from, correlation, payload) => this.#gathers.answered(from, correlation, payload),
+    );
+    this.#gathers = new Gathers(context, this.#routes);
+  }
+
+  // ---------------------------------------------------------------- links
+
+  /** A connection is there; `initiator` tells whether this node made it. Says who we are. */
+  linkOpened(id: LinkId, initiator: boolean, now: number): void {
+    this.#context.now = now;
+    const link = new Link(id, initiator, newNonce(this.#context.random), now);
+    this.#context.links.set(id, link);
+    this.#heartbeatDue = Math.min(this.#heartbeatDue, now + HEARTBEAT_EVERY);
+    if (this.#context.links.size > MAX_LINKS) {
+      this.#drop(link, "full", `${this.identity.name} has ${MAX_LINKS} links already`);
+    } else {
+      const { min: minVersion, max: maxVersion } = PROTOCOL_VERSIONS;
+      const { nonce } = link;
+      this.#context.send(link, { type: "iAm", minVersion, maxVersion, ...this.identity, nonce });
+    }
+    this.#context.flush();
+  }
+
+  /** Bytes came on a link, if only a part of a frame: it is not silent. */
+  linkHeard(id: LinkId, now: number): void {
+    const link = this.#context.links.get(id);
+    if (link !== undefined) link.heard = now;
+  }
+
+  /** A connection has ended, and nothing more can be sent on it. */
+  linkClosed(id: LinkId, now: number): void {
+    this.#context.now = now;
+    const link = this.#context.links.get(id);
+    if (link !== undefined) this.#forget(link, "close");
+    this.#context.flush();
+  }
+
+  /** Drops a link, telling the peer why. */
+  dropLink(id: LinkId, code: RefusalCode, reason: string, now: number): void {
+    this.#context.now = now;
+    const link = this.#context.links.get(id);
+    if (link !== undefined) this.#drop(link, code, reason);
+    this.#context.flush();
+  }
+
+  /** One frame came on a link. `body` is read during the call only, and may be reused. */
+  frameReceived(id: LinkId, body: Uint8Array, now: number): void {
+    const context = this.#context;
+    context.now = now;
+    const link = context.links.get(id);
+    if (link === undefined) return;
+    link.heard = now;
+    try {
+      this.#received(link, decodeMeshMessage(body), body);
+    } catch (error) {
+      const isForged = error instanceof ForgedError;
+      if (!isForged && !(error instanceof MeshFrameError)) throw error;
+      context.counters.refused++;
+      this.#drop(link, isForged ? "forged" : "protocol", error.message);
+    }
+    context.flush();
+  }
+
+  #received(link: Link, message: MeshMessage, body: Uint8Array): void {
+    const broadcast = this.#broadcast;
+    if (link.phase.name !== "up" && message.type !== "iAm" && message.type !== "refuse") {
+      throw new MeshFrameError(`The first message is ${message.type} instead of I-AM`);
+    }
+    switch (message.type) {
+      case "push":
+        return broadcast.received(link, message.batch, false);
+      case "reply":
+        return broadcast.received(link, message.batch, true);
+      case "iHave":
+      case "summary":
+        return broadcast.sync.announced(link, message.entries, message.type === "summary");
+      case "want":
+        return broadcast.serve(link, message.request, message.ranges);
+      case "end":
+        return broadcast.sync.ended(link, message.request, message.lacks);
+      case "prune":
+        return broadcast.pruned(link, message.streams);
+      case "graft":
+        return broadcast.grafted(link, message.streams);
+      case "state":
+        return this.#membership.received(link, message.records);
+      case "routed":
+        return this.#routes.received(link, message, body);
+      case "ping":
+        return this.#context.send(link, { type: "pong", token: message.token });
+      case "pong":
+        link.roundTrip = smoothRoundTrip(
+          link.roundTrip,
+          Math.max(0, this.#context.now - message.token),
+        );
+        return;
+      case "iAm":
+        return this.#greeted(link, message);
+      case "refuse":
+        return this.#end(link, message.code, message.reason, true);
+      case "goodbye":
+        return this.#end(link, "goodbye", "The peer stopped", true);
+    }
+  }
+
+  #greeted(link: Link, hello: IAm): void {
+    if (link.phase.name === "up") throw new MeshFrameError("A second I-AM");
+    if (this.#isCloned) return this.#drop(link, "clone", `${this.identity.name} has a clone`);
+    const context = this.#context;
+    let existing = context.up.get(hello.id);
+    if (existing?.phase.name === "up" && existing.phase.peer.incarnation < hello.incarnation) {
+      // Most likely the peer was started again, and its old connection is not noticed as dead yet.
+      if (isSuspect(existing, context.now)) {
+        this.#drop(existing, "silent", `${hello.name} was started again`);
+        existing = undefined;
+      }
+    }
+    const decision = decideHello(this.identity, hello, { alive: this.#aliveAs(hello.id) });
+    if (decision.type === "refuse") return this.#drop(link, decision.code, decision.reason);
+    if (existing?.phase.name === "up") {
+      const keys = [
+        existing.key(this.identity.id, existing.phase.peer),
+        link.key(this.identity.id, hello),
+      ] as const;
+      const reason = `${this.identity.name} and ${hello.name} are linked already`;
+      if (!isSuspect(existing, context.now) && compareLinks(...keys) < 0) {
+        return this.#drop(link, "duplicate", reason);
+      }
+      this.#drop(existing, "duplicate", reason);
+    }
+    const { version } = decision;
+    link.transition("accept", { peer: hello, version, since: context.now });
+    context.up.set(hello.id, link);
+    this.#broadcast.sync.sendSummary(link);
+    this.#membership.sendAll(link);
+    this.#membership.linksChanged();
+    context.tell(() => context.effects.linkUp?.(link.id, identityOf(hello)));
+  }
+
+  // The incarnation in which a node is alive: by our link to it, or by the topology.
+  #aliveAs(id: NodeId): number | undefined {
+    const link = this.#context.up.get(id);
+    if (link?.phase.name === "up") return link.phase.peer.incarnation;
+    if (!this.#membership.isPresent(id)) return undefined;
+    return this.#membership.topology.record(id)?.incarnation;
+  }
+
+  #newerLife(id: NodeId, incarnation: number): void {
+    const context = this.#context;
+    if (id !== this.identity.id) {
+      const link = context.up.get(id);
+      if (link?.phase.name !== "up" || link.phase.peer.incarnation >= incarnation) return;
+      const { name } = link.phase.peer;
+      this.#drop(link, "clone", `The node ${id} of ${name} is alive in a newer life elsewhere`);
+      return;
+    }
+    if (this.#isCloned) return;
+    this.#isCloned = true;
+    const reason = `The node ${id} is alive in a newer life elsewhere: was its data copied?`;
+    for (const link of [...context.links.values()]) this.#drop(link, "clone", reason);
+    context.tell(() => context.effects.cloned?.(reason));
+  }
+
+  #drop(link: Link, code: RefusalCode, reason: string): void {
+    this.#context.send(link, { type: "refuse", code, reason });
+    this.#end(link, code, reason, false);
+  }
+
+  #end(link: Link, code: RefusalCode | "goodbye", reason: string, remote: boolean): void {
+    this.#forget(link, "refuse");
+    this.#context.effects.drop(link.id, code, reason, remote);
+  }
+
+  #forget(link: Link, event: "close" | "refuse"): void {
+    const context = this.#context;
+    const { phase } = link;
+    link.transition(event);
+    context.links.delete(link.id);
+    if (phase.name !== "up") return;
+    const { peer } = phase;
+    // Only if it is this link that is known for the peer.
+    if (context.up.get(peer.id) === link) context.up.delete(peer.id);
+    this.#broadcast.linkDown(link);
+    this.#membership.linksChanged();
+    context.tell(() => context.effects.linkDown?.(link.id, identityOf(peer)));
+  }
+
+  /** Says goodbye on all links, and drops them. */
+  leave(now: number): void {
+    const context = this.#context;
+    context.now = now;
+    this.#membership.leave();
+    for (const link of [...context.links.values()]) {
+      context.send(link, { type: "goodbye" });
+      this.#end(link, "goodbye", `${this.identity.name} stops`, false);
+    }
+    context.flush();
+  }
+
+  // ---------------------------------------------------------------- messages
+
+  /** Registers an observer for a kind, 1 to 255. Returns the function that removes it. */
+  observe(kind: number, observer: Observer): () => void {
+    return this.#observers.add(kind, observer);
+  }
+
+  /**
+   * Publishes messages of a kind to all nodes, this one included. They are copied into as few
+   * frames as possible. `time` is in ms since 1970, the same for all of them.
+   *
+   * @throws {RangeError} when there is none, or one is too long.
+   */
+  publish(
+    kind: number,
+    payloads: readonly Uint8Array[],
+    when: { readonly now: number; readonly time: number },
+  ): Published {
+    this.#context.now = when.now;
+    const published = this.#broadcast.publish(kind, payloads, when.time);
+    this.#context.flush();
+    return published;
+  }
+
+  /** Sets this node's state of a kind: all nodes see its latest version while they reach this one. */
+  setState(kind: number, payload: Uint8Array, now: number): void {
+    checkPayload(payload);
+    this.#context.now = now;
+    this.#membership.set(kind, payload);
+    this.#context.flush();
+  }
+
+  /** Sends a message to one node; `message.finished` is told once whether it arrived. */
+  send(message: Direct, now: number): void {
+    checkPayload(message.payload);
+    this.#context.now = now;
+    this.#routes.send({ purpose: "message", ...message });
+    this.#context.flush();
+  }
+
+  /**
+   * Asks all reachable nodes, this one included, or `question.targets`; `question.finished` is told
+   * once who answered what, and who did not.
+   *
+   * @throws {RangeError} when too many questions are under way.
+   */
+  gather(question: Omit<Question, "targets"> & Partial<Question>, now: number): void {
+    checkPayload(question.payload);
+    this.#context.now = now;
+    this.#gathers.start({ targets: this.reachable(), ...question });
+    this.#context.flush();
+  }
+
+  /** Answers a request that an observer was given. */
+  answer(request: DirectRequest, payload: Uint8Array, now: number): void {
+    checkPayload(payload);
+    this.#context.now = now;
+    const { from, kind, number } = request;
+    this.#routes.send({ to: from, purpose: "answer", kind, payload, correlation: number });
+    this.#context.flush();
+  }
+
+  // ---------------------------------------------------------------- time
+
+  /** When {@linkcode tick} is to be called, in ms. It may be called earlier. */
+  nextWake(): number {
+    return Math.min(
+      this.#heartbeatDue,
+      this.#evictDue,
+      this.#broadcast.due,
+      this.#membership.due,
+      this.#routes.due,
+      this.#gathers.due,
+    );
+  }
+
+  /** Does what is due at `now`. */
+  tick(now: number): void {
+    this.#context.now = now;
+    if (now >= this.#heartbeatDue) this.#heartbeats(now);
+    if (now >= this.#evictDue) {
+      this.#evictDue = now + EVICT_EVERY;
+      this.#broadcast.log.evict(now);
+    }
+    this.#membership.tick();
+    this.#broadcast.tick();
+    this.#routes.tick();
+    this.#gathers.tick();
+    this.#context.flush();
+  }
+
+  #heartbeats(now: number): void {
+    this.#heartbeatDue = Infinity;
+    for (const link of [...this.#context.links.values()]) {
+      let decision = decideHeartbeat(link, now);
+      if (decision.type === "ping") {
+        this.#context.send(link, { type: "ping", token: Math.floor(now) });
+        link.heartbeatDue = now + HEARTBEAT_EVERY;
+        decision = decideHeartbeat(link, now);
+      }
+      if (decision.type === "drop") this.#drop(link, decision.code, decision.reason);
+      if (decision.type === "wait") {
+        this.#heartbeatDue = Math.min(this.#heartbeatDue, decision.until);
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- queries
+
+  /** The direct peers, sorted by name. */
+  peers(): Peer[] {
+    const peers: Peer[] = [];
+    for (const { id: link, phase, initiator, roundTrip } of this.#context.up.values()) {
+      if (phase.name !== "up") continue;
+      const { id, incarnation, name } = phase.peer;
+      peers.push({ link, id, incarnation, name, initiator, roundTrip, since: phase.since });
+    }
+    return peers.sort((a, b) => compareText(a.name, b.name) || compareText(a.id, b.id));
+  }
+
+  /** The ids of the nodes that can be reached, this one included, sorted. */
+  reachable(): NodeId[] {
+    return [...this.#membership.topology.reachable].sort();
+  }
+
+  /** The name of a node that is or was reachable. */
+  nameOf(id: NodeId): string | undefined {
+    return this.#membership.topology.record(id)?.name;
+  }
+
+  /** The graph of the reachable nodes, sorted by id. */
+  topology(): KnownNode[] {
+    const { topology } = this.#membership;
+    const cutPoints = topology.cutPoints();
+    return [...topology.graph()].map(([id, links]) => {
+      const { name, incarnation } = topology.record(id)!;
+      return { id, name, incarnation, links, isCutPoint: cutPoints.has(id) };
+    });
+  }
+
+  /** A path to a node, this one and that one included. */
+  pathTo(id: NodeId): NodeId[] | undefined {
+    return this.#membership.topology.path(id);
+  }
+
+  /** Whether something of the origin was ever heard. */
+  knows(id: NodeId): boolean {
+    return this.#broadcast.seen.origin(id) !== undefined;
+  }
+
+  /** Counters, and how full the tables are. */
+  stats(): MeshStats {
+    const { seen, log, sync } = this.#broadcast;
+    return {
+      ...this.#context.counters,
+      links: this.#context.up.size,
+      reachable: this.#membership.topology.reachable.size,
+      origins: seen.size,
+      retainedMessages: log.count,
+      retainedBytes: log.bytes,
+      pendingBytes: seen.pendingBytes,
+      behind: sync.behind,
+      stateRecords: this.#membership.count,
+      routedUnderWay: this.#routes.pending,
+      gathers: this.#gathers.pending,
+    };
+  }
+}
+
+/** Ms between looks at the age of what is retained. */
+const EVICT_EVERY = 1_000;
+
+function checkPayload(payload: Uint8Array): void {
+  if (payload.length > MAX_MESH_PAYLOAD) {
+    throw new RangeError(
+      `Cannot send ${payload.length} bytes: at most ${MAX_MESH_PAYLOAD} fit into one message`,
+    );
+  }
+}
+
+function identityOf({ id, incarnation, name, mesh }: IAm): Identity {
+  return { id, incarnation, name, mesh };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a node writes down so that it comes back with its memory. The core calls these in the
+ * order of events and never waits: a store collects what it is told and commits it in groups.
+ */
+import type { Batch } from "../wire/mesh_batch.ts";
+import type { NodeId } from "../wire/mesh_bytes.ts";
+
+/** The cursors of one stream, see `Stream` in `seen.ts`. */
+export interface StoredMark {
+  readonly origin: NodeId;
+  readonly incarnation: number;
+  readonly next: number;
+  readonly pastNext: number;
+  readonly pastEnd: number;
+}
+
+/** What a store gives back at the start. */
+export interface StoredMesh {
+  readonly marks: Iterable<StoredMark>;
+  /** The retained batches in the order in which they were appended. */
+  readonly batches: Iterable<{ readonly batch: Batch; readonly age: number }>;
+}
+
+/** Where the core writes down what it has seen. */
+export interface MeshStore {
+  /** What was written before. `age` of a batch is in ms, counted from when it was appended. */
+  load(): StoredMesh;
+  /** A batch was accepted, and is delivered next. Its bytes never change. */
+  append(batch: Batch): void;
+  /** The cursors of a stream moved. */
+  mark(mark: StoredMark): void;
+  /** A batch fell out of the retention. */
+  evict(batch: Batch): void;
+  /** An origin was forgotten. */
+  forget(origin: NodeId): void;
+}
+
+/** A store in memory: survives the node object, not the process. For tests. */
+export class MemoryStore implements MeshStore {
+  readonly #marks = new Map<string, StoredMark>();
+  readonly #batches = new Map<string, Batch>();
+  /** How often the node was started, for `newIncarnation`. */
+  starts = 0;
+
+  load(): StoredMesh {
+    const batches = [...this.#batches.values()].map((batch) => ({ batch, age: 0 }));
+    return { marks: [...this.#marks.values()], batches };
+  }
+
+  append(batch: Batch): void {
+    this.#batches.set(key(batch), batch);
+  }
+
+  mark(mark: StoredMark): void {
+    this.#marks.set(`${mark.origin}/${mark.incarnation}`, mark);
+  }
+
+  evict(batch: Batch): void {
+    this.#batches.delete(key(batch));
+  }
+
+  forget(origin: NodeId): void {
+    for (const name of this.#marks.keys()) {
+      if (name.startsWith(origin)) this.#marks.delete(name);
+    }
+  }
+}
+
+function key(batch: Batch): string {
+  return `${batch.origin}/${batch.incarnation}/${batch.first}`;
+}

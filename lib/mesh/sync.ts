@@ -1,0 +1,310 @@
+/**
+ * Anti-entropy: what is missing is fetched from those who announced it. When a link comes up both
+ * sides send a summary of all streams; later announcements and holes in what is pushed tell of the
+ * rest. The receiver drives: it asks for ranges, gets at most `FETCH_BYTES` and an end that says
+ * what could not be sent, and asks for more. So live traffic passes between the parts, and the
+ * sender keeps no state.
+ */
+import type { Announcement, Holding, Lack, StreamRange } from "../wire/mesh_message.ts";
+import type { MeshContext } from "./context.ts";
+import {
+  ASK_AGAIN_AFTER,
+  FETCH_RANGES,
+  FETCH_TIMEOUT,
+  LIST_CHUNK,
+  REPAIR_AFTER,
+} from "./limits.ts";
+import type { Link } from "./links.ts";
+import { holds, idOf, type Plumtree } from "./plumtree.ts";
+import type { Seen, Stream } from "./seen.ts";
+
+/** What the sync causes elsewhere. */
+export interface SyncHooks {
+  /** News from `stream.next` to `to` is missing for ever. */
+  gap(stream: Stream, to: number): void;
+}
+
+/** Fetches what is missing. */
+export class Sync {
+  /** Streams of which something is missing. */
+  readonly #behind = new Set<Stream>();
+  #due = Infinity;
+  #requests = 0;
+
+  constructor(
+    private readonly context: MeshContext,
+    private readonly seen: Seen,
+    private readonly tree: Plumtree,
+    private readonly hooks: SyncHooks,
+  ) {}
+
+  /** When {@linkcode pump} is due. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Streams of which something is missing. */
+  get behind(): number {
+    return this.#behind.size;
+  }
+
+  /** Tells a new peer everything that we know to exist. */
+  sendSummary(link: Link): void {
+    let entries: Announcement[] = [];
+    for (const stream of this.seen.streams()) {
+      if (stream.have < 1) continue;
+      entries.push({ ...idOf(stream), ...stream.holding });
+      if (entries.length === LIST_CHUNK) {
+        this.context.send(link, { type: "summary", entries });
+        entries = [];
+      }
+    }
+    if (entries.length > 0) this.context.send(link, { type: "summary", entries });
+  }
+
+  /**
+   * A peer announced something. A summary speaks of a backlog: of an origin that this node is just
+   * meeting it is past, and the other peers are told before they get any of it.
+   */
+  announced(link: Link, entries: readonly Announcement[], isSummary: boolean): void {
+    const { now, self } = this.context;
+    const told: Announcement[] = [];
+    for (const entry of entries) {
+      if (entry.origin === self.id && entry.incarnation >= self.incarnation) continue;
+      const origin = this.seen.origin(entry.origin) ??
+        this.seen.hear(entry.origin, entry.incarnation, now);
+      const stream = this.seen.open(origin, entry.incarnation);
+      if (stream === undefined) continue;
+      const isPast = this.seen.isFormerLife(stream) ||
+        (isSummary && this.seen.isMeeting(stream, now));
+      if (isPast && entry.head >= stream.next) {
+        this.seen.markPast(stream, entry.head);
+        if (isSummary) told.push(entry);
+      }
+      this.#noteHolding(stream, link, entry);
+    }
+    if (told.length > 0) {
+      for (const other of this.context.up.values()) {
+        if (other !== link) this.context.send(other, { type: "summary", entries: told });
+      }
+    }
+    this.pump();
+  }
+
+  /** The peer has the message `last` of the stream. */
+  noteAhead(stream: Stream, link: Link, last: number): void {
+    if (last < stream.missing) return;
+    const known = stream.ahead.get(link);
+    if (known !== undefined && known.head >= last) return;
+    const { lackFrom, lackTo } = known ?? { lackFrom: 0, lackTo: 0 };
+    this.#noteHolding(stream, link, { head: last, lackFrom, lackTo });
+  }
+
+  #noteHolding(stream: Stream, link: Link, holding: Holding): void {
+    if (holding.head < stream.missing) return;
+    const { head, lackFrom, lackTo } = holding;
+    stream.ahead.set(link, { head, lackFrom, lackTo });
+    if (this.#behind.has(stream)) return;
+    this.#behind.add(stream);
+    const { now } = this.context;
+    const { parent } = stream;
+    stream.noticed = now;
+    // Another parent may be about to push it. What a link announces it also has: no need to wait.
+    stream.due = parent === null || parent === link ? now : now + REPAIR_AFTER;
+    this.#due = Math.min(this.#due, stream.due);
+  }
+
+  /** A link is gone: what it was asked for is asked elsewhere. */
+  linkDown(link: Link): void {
+    this.#cancel(link);
+    for (const stream of this.#behind) {
+      stream.ahead.delete(link);
+      stream.lacks.delete(link);
+    }
+  }
+
+  /** A stream was forgotten. */
+  forget(stream: Stream): void {
+    this.#behind.delete(stream);
+    stream.asked?.fetch?.streams.delete(stream);
+  }
+
+  #cancel(link: Link): void {
+    for (const stream of link.fetch?.streams.keys() ?? []) stream.asked = null;
+    link.fetch = null;
+    this.#due = this.context.now;
+  }
+
+  /** A part of the answer to our fetch came. */
+  replied(link: Link): void {
+    if (link.fetch === null) return;
+    link.fetch.heard = this.context.now;
+    link.fetch.answered = true;
+  }
+
+  /** The answer to our fetch is complete. */
+  ended(link: Link, request: number, lacks: readonly Lack[]): void {
+    const { fetch } = link;
+    if (fetch !== null && fetch.request === request) {
+      link.fetch = null;
+      // Nothing came, and nothing was said to lack: the peer announced what it hasn't.
+      const isEmpty = !fetch.answered && lacks.length === 0;
+      for (const [stream, missing] of fetch.streams) {
+        stream.asked = null;
+        if (isEmpty && stream.missing === missing) stream.ahead.delete(link);
+      }
+    }
+    for (const lack of lacks) {
+      const stream = this.seen.get(lack.origin, lack.incarnation);
+      if (stream === undefined || !this.#behind.has(stream)) continue;
+      if (lack.later) this.#askLater(stream, link, lack);
+      else if (lack.from <= stream.missing) this.#lacks(stream, link, lack.to + 1);
+    }
+    this.pump();
+  }
+
+  #askLater(stream: Stream, link: Link, { from, to }: Lack): void {
+    const theirs = stream.ahead.get(link);
+    if (theirs === undefined || from > theirs.head) return;
+    stream.ahead.set(link, {
+      head: theirs.head,
+      lackFrom: from,
+      lackTo: Math.min(to, theirs.head),
+    });
+  }
+
+  #lacks(stream: Stream, link: Link, below: number): void {
+    stream.lacks.set(link, Math.max(below, stream.lacks.get(link) ?? 0));
+  }
+
+  /** Asks for everything that is due, declares gaps, and gives up on peers that don't answer. */
+  pump(): void {
+    const { now } = this.context;
+    this.#due = Infinity;
+    for (const link of this.context.up.values()) this.#checkFetch(link);
+    const wanted = new Map<Link, Stream[]>();
+    for (const stream of this.#behind) {
+      if (this.#settle(stream)) continue;
+      if (stream.asked !== null) continue;
+      if (stream.due > now) {
+        this.#due = Math.min(this.#due, stream.due);
+        continue;
+      }
+      const link = this.#choose(stream, wanted);
+      if (link === undefined) continue;
+      const list = wanted.get(link);
+      if (list === undefined) wanted.set(link, [stream]);
+      else list.push(stream);
+    }
+    for (const [link, streams] of wanted) this.#ask(link, streams);
+  }
+
+  #checkFetch(link: Link): void {
+    const { fetch } = link;
+    if (fetch === null) return;
+    const timeout = fetch.heard + FETCH_TIMEOUT;
+    if (this.context.now < timeout) {
+      this.#due = Math.min(this.#due, timeout);
+      return;
+    }
+    for (const stream of fetch.streams.keys()) {
+      stream.asked = null;
+      stream.ahead.delete(link);
+    }
+    link.fetch = null;
+  }
+
+  // Brings the stream's entry up to date; true when there is nothing to fetch.
+  #settle(stream: Stream): boolean {
+    const { now, limits } = this.context;
+    for (;;) {
+      const { missing } = stream;
+      // The lowest sequence that somebody has, or will have.
+      let lowest = Infinity;
+      for (const [link, theirs] of stream.ahead) {
+        if (theirs.head < missing) stream.ahead.delete(link);
+        else lowest = Math.min(lowest, this.#lowest(stream, link, theirs));
+      }
+      const waiting = this.seen.firstPending(stream);
+      const isPast = missing !== stream.next;
+      if (!isPast && waiting !== undefined) {
+        const expiry = Math.max(stream.lastProgress, stream.noticed) + limits.gapAfter;
+        if (now >= expiry || (stream.ahead.size > 0 && lowest > missing)) {
+          this.hooks.gap(stream, Math.min(waiting, lowest > missing ? lowest : waiting) - 1);
+          continue;
+        }
+        this.#due = Math.min(this.#due, expiry);
+        return false;
+      }
+      if (stream.ahead.size === 0) {
+        stream.lacks.clear();
+        this.#behind.delete(stream);
+        return true;
+      }
+      if (lowest === missing) break;
+      if (isPast) stream.pastNext = Math.min(lowest, stream.pastEnd + 1);
+      else if (lowest !== Infinity) this.hooks.gap(stream, lowest - 1);
+      else stream.ahead.clear();
+    }
+    // Fed by its parent meanwhile: a slow branch, not a dead one.
+    if (
+      stream.missing === stream.next && stream.parent !== null && stream.due <= now &&
+      stream.lastProgress > stream.noticed
+    ) {
+      stream.noticed = now;
+      stream.due = now + REPAIR_AFTER;
+    }
+    return false;
+  }
+
+  // The lowest missing sequence that the link has or may still get.
+  #lowest(stream: Stream, link: Link, { head }: Holding): number {
+    const from = Math.max(stream.missing, stream.lacks.get(link) ?? 0);
+    return from <= head ? from : Infinity;
+  }
+
+  // Who is asked: somebody who has it, the parent first; else, now and then, who may have got it.
+  #choose(stream: Stream, wanted: Map<Link, Stream[]>): Link | undefined {
+    const { missing, parent } = stream;
+    let found: Link | undefined;
+    let mayGet: Link | undefined;
+    let isBusy = false;
+    for (const [link, theirs] of stream.ahead) {
+      if (this.#lowest(stream, link, theirs) > missing) continue;
+      if (link.fetch !== null || (wanted.get(link)?.length ?? 0) >= FETCH_RANGES) isBusy = true;
+      else if (!holds(theirs, missing)) mayGet ??= link;
+      else if (found === undefined || link === parent) found = link;
+    }
+    if (found !== undefined || isBusy || mayGet === undefined) return found;
+    stream.due = this.context.now + ASK_AGAIN_AFTER;
+    this.#due = Math.min(this.#due, stream.due);
+    // To the end, so that the others have their turn.
+    const theirs = stream.ahead.get(mayGet)!;
+    stream.ahead.delete(mayGet);
+    stream.ahead.set(mayGet, theirs);
+    return mayGet;
+  }
+
+  #ask(link: Link, streams: Stream[]): void {
+    const { now } = this.context;
+    const grafts = streams.filter((stream) =>
+      stream.missing === stream.next && stream.parent !== link
+    );
+    if (grafts.length > 0) this.tree.graft(grafts, link);
+    const ranges: StreamRange[] = [];
+    const asked = new Map<Stream, number>();
+    for (const stream of streams) {
+      const from = stream.missing;
+      stream.asked = link;
+      asked.set(stream, from);
+      const to = from === stream.next
+        ? Math.min(stream.ahead.get(link)!.head, (this.seen.firstPending(stream) ?? Infinity) - 1)
+        : Math.min(stream.ahead.get(link)!.head, stream.pastEnd);
+      ranges.push({ ...idOf(stream), from, to: Math.max(from, to) });
+    }
+    const request = this.#requests = (this.#requests + 1) >>> 0;
+    link.fetch = { request, streams: asked, heard: now, answered: false };
+    this.#due = Math.min(this.#due, now + FETCH_TIMEOUT);
+    this.context.send(link, { type: "want", request, ranges });
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Presence in the mesh. It is state, not history: each server tells how many users it has and what it
+ * announced lately; the others tell their clients what is new in that. What was announced during a
+ * partition is never replayed.
+ *
+ * The state is JSON: `{"users": 3, "last": 17, "events": [...]}`, events being the last ones up to
+ * number `last`.
+ *
+ * @module
+ */
+
+import type { MeshDriver } from "../../mesh/driver.ts";
+import type { StateChange } from "../../mesh/observers.ts";
+import { decodeText, encodeText, visible } from "../../wire/text.ts";
+import type { TalkerEvent } from "../event.ts";
+import { parseNick } from "../nick.ts";
+import type { Talker } from "../talker.ts";
+import { KIND } from "./kinds.ts";
+
+/** Announcements that are told again with the newest: more than come between two updates. */
+const EVENTS = 32;
+
+/** An announcement as it is sent. */
+type SharedEvent =
+  | { type: "joined" | "left"; time: number; count: number; nicks: string[] }
+  | { type: "renamed"; time: number; old: string; nick: string };
+
+interface SharedPresence {
+  users: number;
+  last: number;
+  events: SharedEvent[];
+}
+
+interface Remote {
+  name: string;
+  users: number;
+  /** The last announcement that was passed on; undefined before its first state came. */
+  last: number | undefined;
+  reachable: boolean;
+}
+
+/** Servers that are out of reach and remembered: so that it is said when they are back. */
+const MAX_REMEMBERED = 1_000;
+
+/** Tells and hears who comes and goes. */
+export class PresenceObserver {
+  readonly #driver: MeshDriver;
+  readonly #talker: () => Talker;
+  readonly #remotes = new Map<string, Remote>();
+  #events: SharedEvent[] = [];
+  #last = 0;
+  #dirty = true;
+
+  /** Observes presence in the mesh of `driver`. */
+  constructor(driver: MeshDriver, talker: () => Talker) {
+    this.#driver = driver;
+    this.#talker = talker;
+    driver.node.observe(KIND.presence, { stateChanged: (change) => this.#changed(change) });
+  }
+
+  /** Something was announced here, or the number of users changed. */
+  happened(event: TalkerEvent | undefined): void {
+    this.#dirty = true;
+    if (event === undefined) return;
+    if (event.type === "renamed") {
+      const { type, time, old, nick } = event;
+      this.#events.push({ type, time, old, nick });
+    } else if (event.type === "joined" || event.type === "left") {
+      const { type, time, count, nicks } = event;
+      this.#events.push({ type, time, count, nicks });
+    } else return;
+    this.#last++;
+    if (this.#events.length > EVENTS) this.#events.shift();
+  }
+
+  /** Sends what happened. */
+  flush(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const users = this.#talker().roster.size;
+    const state: SharedPresence = { users, last: this.#last, events: this.#events };
+    const payload = encodeText(JSON.stringify(state));
+    this.#driver.now((node, now) => node.setState(KIND.presence, payload, now));
+  }
+
+  /** A server can be reached. */
+  reachable(id: string, name: string): void {
+    const known = this.#remotes.get(id);
+    if (known !== undefined && !known.reachable) this.#talker().notice(`${name} is back`);
+    this.#remotes.delete(id);
+    this.#remotes.set(id, { name, users: known?.users ?? 0, last: undefined, reachable: true });
+  }
+
+  /** A server can't be reached any more. */
+  unreachable(id: string, name: string, left: boolean): void {
+    const remote = this.#remotes.get(id);
+    const users = remote?.users ?? 0;
+    this.#talker().notice(`${name} ${left ? "has stopped" : "is unreachable"} (${users} users)`);
+    this.#remotes.set(id, { name, users, last: undefined, reachable: false });
+    if (this.#remotes.size <= MAX_REMEMBERED) return;
+    for (const [other, { reachable }] of this.#remotes) {
+      if (reachable) continue;
+      this.#remotes.delete(other);
+      break;
+    }
+  }
+
+  #changed({ origin, payload }: StateChange): void {
+    if (origin === this.#driver.node.identity.id) return;
+    const state = parsePresence(payload);
+    const remote = this.#remotes.get(origin);
+    if (state === undefined || remote === undefined) return;
+    remote.users = state.users;
+    const before = remote.last;
+    remote.last = state.last;
+    if (before === undefined || state.last <= before) return;
+    const news = Math.min(state.last - before, state.events.length);
+    for (const event of state.events.slice(state.events.length - news)) {
+      this.#talker().announce({ ...event, server: remote.name });
+    }
+  }
+}
+
+/** The state, checked; undefined when it is none. */
+function parsePresence(payload: Uint8Array): SharedPresence | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(decodeText(payload));
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const { users, last, events } = value;
+  if (!isCount(users) || !isCount(last) || !Array.isArray(events) || events.length > EVENTS) {
+    return undefined;
+  }
+  const checked = events.map(parseEvent);
+  if (checked.includes(undefined)) return undefined;
+  return { users, last, events: checked as SharedEvent[] };
+}
+
+function parseEvent(value: unknown): SharedEvent | undefined {
+  if (!isObject(value)) return undefined;
+  const { type, time, count, nicks, old, nick } = value;
+  if (!isCount(time)) return undefined;
+  if (type === "renamed") {
+    return isNick(old) && isNick(nick) ? { type, time, old, nick } : undefined;
+  }
+  if (type !== "joined" && type !== "left") return undefined;
+  const valid = isCount(count) && count > 0 && Array.isArray(nicks) && nicks.length > 0 &&
+    nicks.length <= 3 && nicks.every(isNick);
+  return valid ? { type, time, count, nicks } : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+/** Also for times: dates have this many milliseconds at the most. */
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 8.64e15;
+}
+
+function isNick(value: unknown): value is string {
+  return typeof value === "string" && parseNick(value) === value && visible(value) === value;
+}

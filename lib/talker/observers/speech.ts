@@ -1,0 +1,155 @@
+/**
+ * Speech in the mesh: lines said here go to all servers, lines said elsewhere to the clients here.
+ *
+ * The payload of one line: a byte of flags (1: an action), a byte with the length of what stands
+ * before the text (`bob: `, or `* bob `), that, and the text. So the record that clients get lies in it
+ * as it is.
+ *
+ * @module
+ */
+
+import type { Gap } from "../../mesh/context.ts";
+import type { MeshDriver } from "../../mesh/driver.ts";
+import type { Delivery } from "../../mesh/observers.ts";
+import { decodeText, isPlain, visible } from "../../wire/text.ts";
+import type { Origin } from "../history.ts";
+import { parseNick } from "../nick.ts";
+import type { Talker } from "../talker.ts";
+import { KIND } from "./kinds.ts";
+
+/** What is said in one turn is collected up to this many bytes before it is sent. */
+const COLLECT_BYTES = 64 * 1024;
+/** Longest text of a line from another server, in bytes: a line of the most bytes, all of them replaced. */
+const MAX_TEXT_BYTES = 3 * 8192;
+/** Starts of servers whose names are remembered. */
+const MAX_ORIGINS = 10_000;
+
+const ACTION = 1;
+
+/** Sends and receives lines. */
+export class SpeechObserver {
+  /** This server's. */
+  readonly origin: Origin;
+  readonly #driver: MeshDriver;
+  readonly #talker: () => Talker;
+  readonly #origins = new Map<string, Origin>();
+  /** Collected payloads, one behind the other, and where each ends. */
+  #collected = new Uint8Array(COLLECT_BYTES);
+  #used = 0;
+  #ends: number[] = [];
+  /** Number of the next line that is said here. */
+  #next = 1;
+  // The nick of the line before: most lines are by the same speaker as the one before.
+  #lastNickBytes = new Uint8Array(0);
+  #lastNick = "";
+
+  /** Observes speech in the mesh of `driver`. */
+  constructor(driver: MeshDriver, talker: () => Talker) {
+    this.#driver = driver;
+    this.#talker = talker;
+    const { id, incarnation, name } = driver.node.identity;
+    this.origin = { prefix: `${id}.${incarnation}.`, server: name };
+    driver.node.observe(KIND.speech, { delivered: (delivery) => this.#delivered(delivery) });
+  }
+
+  /** A line was said here. Returns its number. */
+  said(action: boolean, prefix: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
+    const length = 2 + prefix.length + end - start;
+    if (this.#used + length > this.#collected.length) this.flush();
+    if (length > this.#collected.length) this.#collected = new Uint8Array(length);
+    const target = this.#collected;
+    let at = this.#used;
+    target[at++] = action ? ACTION : 0;
+    target[at++] = prefix.length;
+    for (let i = 0; i < prefix.length; i++) target[at++] = prefix[i] as number;
+    for (let i = start; i < end; i++) target[at++] = bytes[i] as number;
+    this.#used = at;
+    this.#ends.push(at);
+    return this.#next++;
+  }
+
+  /** Sends what was collected. */
+  flush(): void {
+    if (this.#used === 0) return;
+    const payloads: Uint8Array[] = [];
+    let from = 0;
+    for (const end of this.#ends) {
+      payloads.push(this.#collected.subarray(from, end));
+      from = end;
+    }
+    this.#ends = [];
+    this.#used = 0;
+    const time = this.#talker().wall;
+    this.#driver.now((node, now) => node.publish(KIND.speech, payloads, { now, time }));
+    this.#driver.published();
+  }
+
+  /** Tells the clients what they will never get. */
+  gap({ origin, incarnation, from, to }: Gap): void {
+    const { server } = this.#origin(origin, incarnation);
+    this.#talker().notice(`… ${to - from + 1} lines from ${server} were missed`);
+  }
+
+  #delivered({ batch, past, local }: Delivery): void {
+    if (local) return;
+    const origin = this.#origin(batch.origin, batch.incarnation);
+    const talker = this.#talker();
+    batch.forEach((payload, sequence) => {
+      const record = this.#record(payload);
+      if (record !== undefined) talker.remoteLine(origin, sequence, batch.time, record, past);
+    });
+  }
+
+  /** What came, checked: members of a mesh trust each other, and still send no control characters on. */
+  #record(payload: Uint8Array): RemoteRecord | undefined {
+    const prefixed = 2 + (payload[1] ?? 0);
+    if (payload.length < prefixed || payload.length - prefixed > MAX_TEXT_BYTES) return undefined;
+    const action = ((payload[0] as number) & ACTION) === ACTION;
+    const nick = this.#nick(payload, action ? 4 : 2, prefixed - (action ? 1 : 2));
+    if (nick === "") return undefined;
+    if (isPlain(payload, 2, payload.length)) {
+      return { action, nick, bytes: payload, start: 2, text: prefixed };
+    }
+    const prefix = action ? `* ${nick} ` : `${nick}: `;
+    const text = visible(decodeText(payload, prefixed));
+    const encoder = new TextEncoder();
+    return {
+      action,
+      nick,
+      bytes: encoder.encode(prefix + text),
+      start: 0,
+      text: encoder.encode(prefix).length,
+    };
+  }
+
+  #nick(bytes: Uint8Array, start: number, end: number): string {
+    const last = this.#lastNickBytes;
+    let same = end - start === last.length;
+    for (let i = 0; same && i < last.length; i++) same = bytes[start + i] === last[i];
+    if (!same) {
+      this.#lastNick = parseNick(decodeText(bytes, start, end)) ?? "";
+      this.#lastNickBytes = bytes.slice(start, end);
+    }
+    return this.#lastNick;
+  }
+
+  #origin(id: string, incarnation: number): Origin {
+    const prefix = `${id}.${incarnation}.`;
+    let origin = this.#origins.get(prefix);
+    if (origin === undefined) {
+      if (this.#origins.size >= MAX_ORIGINS) this.#origins.clear();
+      origin = { prefix, server: this.#driver.node.nameOf(id) ?? id };
+      this.#origins.set(prefix, origin);
+    }
+    return origin;
+  }
+}
+
+/** A line of another server as clients get it: bytes[start…], with its text from `text` on. */
+export interface RemoteRecord {
+  action: boolean;
+  nick: string;
+  bytes: Uint8Array;
+  start: number;
+  text: number;
+}

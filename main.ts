@@ -1,0 +1,113 @@
+/**
+ * The program `talker`: picks the subcommand, tells errors, exits.
+ *
+ * @module
+ */
+
+import { CommandError, EXIT, HelpRequested, UsageError } from "./lib/cli/exit.ts";
+import { generalHelp } from "./lib/cli/help.ts";
+import { type Io, processIo } from "./lib/cli/io.ts";
+import { VERSION } from "./lib/version.ts";
+import { nearest } from "./lib/wire/nearest.ts";
+import { visible } from "./lib/wire/text.ts";
+
+/** What a module of `commands/` exports. */
+interface CommandModule {
+  /** Runs the subcommand; the number is the exit code. */
+  run(args: readonly string[], io: Io): Promise<number>;
+}
+
+interface Subcommand {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the code of this subcommand alone: starting up is quick. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "server",
+    summary: "a chat server for line clients",
+    load: () => import("./commands/server.ts"),
+  },
+  {
+    name: "client",
+    summary: "the terminal client, and the tool for scripts",
+    load: () => import("./commands/client.ts"),
+  },
+];
+
+/** How long output may still take after Ctrl-C or SIGTERM, in milliseconds. */
+const FLUSH_AFTER_STOP_MS = 1000;
+
+async function run(args: readonly string[], io: Io): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    io.stderr.write(generalHelp(SUBCOMMANDS));
+    return EXIT.usage;
+  }
+  if (first === "--version" || first === "-V") {
+    io.stdout.write(`talker ${VERSION}\n`);
+    return EXIT.ok;
+  }
+  if (first === "--help" || first === "-h") throw new HelpRequested(generalHelp(SUBCOMMANDS));
+  const subcommand = SUBCOMMANDS.find(({ name }) => name === first);
+  if (subcommand === undefined) {
+    const names = SUBCOMMANDS.map(({ name }) => name);
+    const kind = first.startsWith("-") ? "flag" : "subcommand";
+    const known = first.startsWith("-") ? ["--help", "--version"] : names;
+    throw new UsageError(
+      `Unknown ${kind} "${first.slice(0, 80)}"; the nearest is ${nearest(first, known)} ` +
+        `(talker --help lists them)`,
+    );
+  }
+  return await (await subcommand.load()).run(rest, io);
+}
+
+/** Runs, and turns whatever is thrown into one line and an exit code. */
+async function guarded(args: readonly string[], io: Io): Promise<number> {
+  try {
+    return await run(args, io);
+  } catch (error) {
+    if (error instanceof HelpRequested) {
+      io.stdout.write(error.text);
+      return EXIT.ok;
+    }
+    if (io.stdout.closed) return EXIT.ok;
+    const message = error instanceof Error ? error.message : String(error);
+    const line = visible(message.replaceAll("\n", " "));
+    io.stderr.write(
+      `talker: ${error instanceof CommandError ? line : `unexpected error: ${line}`}\n`,
+    );
+    if (wantsStack(args, io)) io.stderr.write(`${stackOf(error)}\n`);
+    return error instanceof CommandError ? error.exitCode : EXIT.failed;
+  }
+}
+
+/** Whether `--log-level debug` is given; the arguments may be those that are in error. */
+function wantsStack(args: readonly string[], io: Io): boolean {
+  const at = args.lastIndexOf("--log-level");
+  return args[at + 1] === "debug" && at >= 0 || args.includes("--log-level=debug") ||
+    io.env("TALKER_LOG_LEVEL") === "debug";
+}
+
+function stackOf(error: unknown): string {
+  const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? stack : `${stack}\nCaused by: ${stackOf(cause)}`;
+}
+
+/** Settles some time after the signal to stop: a reader that is stuck must not keep the process. */
+async function patience(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
+  await new Promise((resolve) => setTimeout(resolve, FLUSH_AFTER_STOP_MS));
+}
+
+if (import.meta.main) {
+  const io = processIo((code) => Deno.exit(code));
+  const code = await guarded(Deno.args, io);
+  await Promise.race([Promise.all([io.stdout.flush(), io.stderr.flush()]), patience(io.signal)]);
+  Deno.exit(code);
+}
