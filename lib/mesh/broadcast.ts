@@ -2,8 +2,8 @@
  * Messages for everybody: publishing them, deciding what is new, remembering, delivering and
  * sending them on. Puts together what was seen, the log, the trees and the sync.
  */
-import { type Batch, encodeBatches, TYPE_REPLY } from "../wire/mesh_batch.ts";
-import type { Lack, StreamId, StreamRange } from "../wire/mesh_message.ts";
+import { type Batch, type BatchBuilder, encodeBatches, TYPE_REPLY } from "../wire/mesh_batch.ts";
+import type { Announcement, Lack, StreamId, StreamRange } from "../wire/mesh_message.ts";
 import type { Gap, MeshContext } from "./context.ts";
 import type { NodeId } from "./identity.ts";
 import { FETCH_BYTES } from "./limits.ts";
@@ -83,19 +83,31 @@ export class Broadcast {
 
   /** Publishes messages of one kind, said at `time` (ms since 1970). Each payload is copied. */
   publish(kind: number, payloads: readonly Uint8Array[], time: number): Published {
-    const stream = this.#own;
-    const { self, now, counters } = this.context;
-    const first = stream.next;
+    const { self } = this.context;
+    const first = this.#own.next;
     const head = { origin: self.id, incarnation: self.incarnation, first, kind, time };
-    for (const batch of encodeBatches(head, payloads)) {
-      stream.next = batch.last + 1;
-      stream.hasNews = true;
-      stream.lastProgress = now;
-      this.#keep(stream, batch, false);
-      this.tree.push(stream, batch, null);
-    }
-    counters.published += payloads.length;
+    for (const batch of encodeBatches(head, payloads)) this.#say(batch);
     return { incarnation: self.incarnation, first, count: payloads.length };
+  }
+
+  /** Publishes what was collected, if anything. */
+  publishBatch(kind: number, builder: BatchBuilder, time: number): void {
+    if (builder.count === 0) return;
+    const { self } = this.context;
+    const first = this.#own.next;
+    this.#say(
+      builder.finish({ origin: self.id, incarnation: self.incarnation, first, kind, time }),
+    );
+  }
+
+  #say(batch: Batch): void {
+    const stream = this.#own;
+    stream.next = batch.last + 1;
+    stream.hasNews = true;
+    stream.lastProgress = this.context.now;
+    this.#keep(stream, batch, false);
+    this.tree.push(stream, batch, null);
+    this.context.counters.published += batch.count;
   }
 
   /**
@@ -232,15 +244,16 @@ export class Broadcast {
   }
 
   /** The peer wants these streams pushed; it is told how far they go. */
-  grafted(link: Link, streams: readonly StreamId[]): void {
-    const entries = [];
-    for (const { origin, incarnation } of streams) {
+  grafted(link: Link, grafts: readonly Announcement[]): void {
+    const entries: Announcement[] = [];
+    for (const { origin, incarnation } of grafts) {
       const stream = this.seen.get(origin, incarnation);
       if (stream === undefined) continue;
       const entry = this.tree.grafted(stream, link);
       if (entry.head > 0) entries.push(entry);
     }
     if (entries.length > 0) this.context.send(link, { type: "iHave", entries });
+    this.sync.announced(link, grafts, false);
   }
 
   /** The peer does not want these streams pushed. */

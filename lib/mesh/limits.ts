@@ -22,7 +22,10 @@ export interface MeshLimits {
   readonly incarnations: number;
   /** Bytes of messages that wait for an earlier one, over all origins. Refused beyond: sync brings them. */
   readonly pendingBytes: number;
-  /** A gap is declared when nothing closed it for so long. */
+  /**
+   * A gap is declared when nothing closed it for so long although a peer has announced the lines.
+   * (When no peer did, they may be behind a cut, and are waited for until `retentionAge`.)
+   */
   readonly gapAfter: number;
   /**
    * A node that was first heard of less than this ago is still being met: what others announce
@@ -54,7 +57,7 @@ export const REPAIR_AFTER = 150;
 export const ASK_AGAIN_AFTER = 500;
 
 /** Ms without a frame of the answer after which a fetch is given up and tried elsewhere. */
-export const FETCH_TIMEOUT = 2_000;
+export const FETCH_TIMEOUT = 5_000;
 
 /** Ms since the last message within which a stream counts as active: its branch is replaced at once when it dies. */
 export const ACTIVE_STREAM = 10_000;

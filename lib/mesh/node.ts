@@ -7,6 +7,7 @@
  * Every method that takes `now` expects monotonic milliseconds that never go back. After each call
  * the driver asks for {@linkcode MeshNode.nextWake} and calls {@linkcode MeshNode.tick} then.
  */
+import type { BatchBuilder } from "../wire/mesh_batch.ts";
 import { MeshFrameError } from "../wire/mesh_bytes.ts";
 import { MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
 import {
@@ -227,7 +228,7 @@ export class MeshNode {
       case "prune":
         return broadcast.pruned(link, message.streams);
       case "graft":
-        return broadcast.grafted(link, message.streams);
+        return broadcast.grafted(link, message.entries);
       case "state":
         return this.#membership.received(link, message.records);
       case "routed":
@@ -365,6 +366,17 @@ export class MeshNode {
     const published = this.#broadcast.publish(kind, payloads, when.time);
     this.#context.flush();
     return published;
+  }
+
+  /** As {@linkcode publish}, for what was collected in the form of the wire. The builder is empty then. */
+  publishBatch(
+    kind: number,
+    builder: BatchBuilder,
+    when: { readonly now: number; readonly time: number },
+  ): void {
+    this.#context.now = when.now;
+    this.#broadcast.publishBatch(kind, builder, when.time);
+    this.#context.flush();
   }
 
   /** Sets this node's state of a kind: all nodes see its latest version while they reach this one. */

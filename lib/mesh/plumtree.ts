@@ -87,7 +87,7 @@ export class Plumtree {
   /** The peer wants the stream pushed, and is told how far it goes. */
   grafted(stream: Stream, link: Link): Announcement {
     stream.lazy.delete(link);
-    return { ...idOf(stream), ...stream.holding };
+    return announcementOf(stream);
   }
 
   /** Makes `link` the feed of these streams. */
@@ -99,10 +99,11 @@ export class Plumtree {
     this.#sendGraft(streams, link);
   }
 
+  // A graft tells what we have, too: the link is not lazy any more, so nothing else would tell.
   #sendGraft(streams: readonly Stream[], link: Link): void {
     for (let at = 0; at < streams.length; at += LIST_CHUNK) {
-      const part = streams.slice(at, at + LIST_CHUNK).map(idOf);
-      this.context.send(link, { type: "graft", streams: part });
+      const entries = streams.slice(at, at + LIST_CHUNK).map(announcementOf);
+      this.context.send(link, { type: "graft", entries });
     }
   }
 
@@ -136,10 +137,9 @@ export class Plumtree {
     this.#announceDue = Infinity;
     const lists = new Map<Link, Announcement[]>();
     for (const stream of this.#fresh) {
-      const entry = { ...idOf(stream), ...stream.holding };
+      const entry = announcementOf(stream);
       if (entry.head === 0) continue;
       for (const link of stream.lazy.keys()) {
-        if (link === stream.parent) continue;
         const list = lists.get(link);
         if (list === undefined) lists.set(link, [entry]);
         else list.push(entry);
@@ -157,6 +157,11 @@ export class Plumtree {
 /** Whether a node has a message, by what it announced. */
 export function holds({ head, lackFrom, lackTo }: Holding, sequence: number): boolean {
   return sequence <= head && (sequence < lackFrom || sequence > lackTo);
+}
+
+/** What is announced of a stream. */
+export function announcementOf(stream: Stream): Announcement {
+  return { ...idOf(stream), ...stream.holding };
 }
 
 /** The id of a stream. */

@@ -15,7 +15,7 @@ import {
   REPAIR_AFTER,
 } from "./limits.ts";
 import type { Link } from "./links.ts";
-import { holds, idOf, type Plumtree } from "./plumtree.ts";
+import { announcementOf, holds, idOf, type Plumtree } from "./plumtree.ts";
 import type { Seen, Stream } from "./seen.ts";
 
 /** What the sync causes elsewhere. */
@@ -53,7 +53,7 @@ export class Sync {
     let entries: Announcement[] = [];
     for (const stream of this.seen.streams()) {
       if (stream.have < 1) continue;
-      entries.push({ ...idOf(stream), ...stream.holding });
+      entries.push(announcementOf(stream));
       if (entries.length === LIST_CHUNK) {
         this.context.send(link, { type: "summary", entries });
         entries = [];
@@ -209,7 +209,7 @@ export class Sync {
     }
     for (const stream of fetch.streams.keys()) {
       stream.asked = null;
-      stream.ahead.delete(link);
+      this.#toTheEnd(stream, link);
     }
     link.fetch = null;
   }
@@ -228,13 +228,15 @@ export class Sync {
       const waiting = this.seen.firstPending(stream);
       const isPast = missing !== stream.next;
       if (!isPast && waiting !== undefined) {
-        const expiry = Math.max(stream.lastProgress, stream.noticed) + limits.gapAfter;
+        // Somebody who can't be reached may have it: then later lines wait for a heal with it.
+        const patience = stream.ahead.size > 0 ? limits.gapAfter : limits.retentionAge;
+        const expiry = Math.max(stream.lastProgress, stream.noticed) + patience;
         if (now >= expiry || (stream.ahead.size > 0 && lowest > missing)) {
           this.hooks.gap(stream, Math.min(waiting, lowest > missing ? lowest : waiting) - 1);
           continue;
         }
         this.#due = Math.min(this.#due, expiry);
-        return false;
+        if (stream.ahead.size === 0) return false;
       }
       if (stream.ahead.size === 0) {
         stream.lacks.clear();
@@ -278,11 +280,16 @@ export class Sync {
     if (found !== undefined || isBusy || mayGet === undefined) return found;
     stream.due = this.context.now + ASK_AGAIN_AFTER;
     this.#due = Math.min(this.#due, stream.due);
-    // To the end, so that the others have their turn.
-    const theirs = stream.ahead.get(mayGet)!;
-    stream.ahead.delete(mayGet);
-    stream.ahead.set(mayGet, theirs);
+    this.#toTheEnd(stream, mayGet);
     return mayGet;
+  }
+
+  // So that the others have their turn.
+  #toTheEnd(stream: Stream, link: Link): void {
+    const theirs = stream.ahead.get(link);
+    if (theirs === undefined) return;
+    stream.ahead.delete(link);
+    stream.ahead.set(link, theirs);
   }
 
   #ask(link: Link, streams: Stream[]): void {

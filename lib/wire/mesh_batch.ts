@@ -175,14 +175,7 @@ function encodeOne(
   bytes: number,
 ): Batch {
   const body = new Uint8Array(BATCH_HEADER_BYTES + bytes);
-  body[0] = TYPE_PUSH;
-  body[1] = header.kind;
-  body[2] = (to - from) >>> 8;
-  body[3] = to - from;
-  writeNodeId(body, 4, header.origin);
-  writeU64(body, 12, header.incarnation);
-  writeU64(body, 20, first);
-  writeU64(body, 28, Math.max(0, Math.floor(header.time)));
+  writeBatchHeader(body, header, first, to - from);
   let at = BATCH_HEADER_BYTES;
   for (let i = from; i < to; i++) {
     const payload = payloads[i]!;
@@ -191,6 +184,78 @@ function encodeOne(
     at += 4 + payload.length;
   }
   return new Batch(body);
+}
+
+/**
+ * Collects messages as they are on the wire, without an object for each: for what is published in
+ * great numbers.
+ *
+ * @example
+ * ```ts
+ * import { BatchBuilder } from "./mesh_batch.ts";
+ * const builder = new BatchBuilder();
+ * const at = builder.open(2);
+ * builder.bytes.set([1, 2], at);
+ * const batch = builder.finish({ origin: "00000000000000aa", incarnation: 1, first: 7, kind: 1, time: 0 });
+ * if (batch.last !== 7 || builder.count !== 0) throw new Error();
+ * ```
+ */
+export class BatchBuilder {
+  /** What was collected; messages are written here at the place that {@linkcode open} gives. */
+  bytes: Uint8Array = new Uint8Array(BATCH_HEADER_BYTES + 4 * 1024);
+  #used = BATCH_HEADER_BYTES;
+  #count = 0;
+
+  /** Messages collected. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether a message of `length` bytes should go into the next batch. */
+  isFull(length: number): boolean {
+    return this.#count > 0 &&
+      (this.#used + length > BATCH_TARGET_BYTES || this.#count === MAX_BATCH_COUNT);
+  }
+
+  /** Makes room for a message of `length` bytes; returns where in {@linkcode bytes} it is to be written. */
+  open(length: number): number {
+    const at = this.#used + 4;
+    const end = at + length;
+    if (end > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.bytes.length));
+      larger.set(this.bytes.subarray(0, this.#used));
+      this.bytes = larger;
+    }
+    writeU32(this.bytes, this.#used, length);
+    this.#used = end;
+    this.#count++;
+    return at;
+  }
+
+  /** The batch of what was collected, of type push; the builder is empty again. */
+  finish(header: BatchHeader): Batch {
+    const body = this.bytes.slice(0, this.#used);
+    writeBatchHeader(body, header, header.first, this.#count);
+    this.#used = BATCH_HEADER_BYTES;
+    this.#count = 0;
+    return new Batch(body);
+  }
+}
+
+function writeBatchHeader(
+  body: Uint8Array,
+  header: BatchHeader,
+  first: number,
+  count: number,
+): void {
+  body[0] = TYPE_PUSH;
+  body[1] = header.kind;
+  body[2] = count >>> 8;
+  body[3] = count;
+  writeNodeId(body, 4, header.origin);
+  writeU64(body, 12, header.incarnation);
+  writeU64(body, 20, first);
+  writeU64(body, 28, Math.max(0, Math.floor(header.time)));
 }
 
 /**

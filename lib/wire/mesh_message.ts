@@ -136,10 +136,10 @@ export type MeshMessage =
   | { readonly type: "goodbye" }
   | { readonly type: "ping" | "pong"; readonly token: number }
   | { readonly type: "push" | "reply"; readonly batch: Batch }
-  | { readonly type: "iHave" | "summary"; readonly entries: readonly Announcement[] }
+  | { readonly type: "iHave" | "summary" | "graft"; readonly entries: readonly Announcement[] }
   | { readonly type: "want"; readonly request: number; readonly ranges: readonly StreamRange[] }
   | { readonly type: "end"; readonly request: number; readonly lacks: readonly Lack[] }
-  | { readonly type: "prune" | "graft"; readonly streams: readonly StreamId[] }
+  | { readonly type: "prune"; readonly streams: readonly StreamId[] }
   | { readonly type: "state"; readonly records: readonly StateRecord[] }
   | Routed;
 
@@ -176,6 +176,7 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array<ArrayBuffer>
       return message.batch.bodyAs(message.type === "push" ? TYPE_PUSH : TYPE_REPLY).slice();
     case "iHave":
     case "summary":
+    case "graft":
       for (const entry of message.entries) {
         stream(out, entry).u64(entry.head).u64(entry.lackFrom).u64(entry.lackTo);
       }
@@ -191,7 +192,6 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array<ArrayBuffer>
       }
       break;
     case "prune":
-    case "graft":
       for (const id of message.streams) stream(out, id);
       break;
     case "state":
@@ -264,7 +264,7 @@ export function decodeMeshMessage(body: Uint8Array): MeshMessage {
     case TYPE.prune:
       return { type: "prune", streams: list(input, readStream) };
     case TYPE.graft:
-      return { type: "graft", streams: list(input, readStream) };
+      return { type: "graft", entries: list(input, readAnnouncement) };
     case TYPE.state:
       return { type: "state", records: list(input, readStateRecord) };
     case TYPE.routed:
@@ -339,7 +339,7 @@ function readAnnouncement(input: ByteReader): Announcement {
     lackTo: input.u64(),
   };
   const { head, lackFrom, lackTo } = entry;
-  if (head < 1 || lackTo > head || lackFrom > lackTo || (lackFrom === 0) !== (lackTo === 0)) {
+  if (lackTo > head || lackFrom > lackTo || (lackFrom === 0) !== (lackTo === 0)) {
     throw new MeshFrameError(`Announcement of ${head} without ${lackFrom} to ${lackTo}`);
   }
   return entry;

@@ -11,14 +11,13 @@
 import type { Gap } from "../../mesh/context.ts";
 import type { MeshDriver } from "../../mesh/driver.ts";
 import type { Delivery } from "../../mesh/observers.ts";
+import { BatchBuilder } from "../../wire/mesh_batch.ts";
 import { decodeText, isPlain, visible } from "../../wire/text.ts";
 import type { Origin } from "../history.ts";
 import { parseNick } from "../nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 
-/** What is said in one turn is collected up to this many bytes before it is sent. */
-const COLLECT_BYTES = 64 * 1024;
 /** Longest text of a line from another server, in bytes: a line of the most bytes, all of them replaced. */
 const MAX_TEXT_BYTES = 3 * 8192;
 /** Starts of servers whose names are remembered. */
@@ -33,10 +32,8 @@ export class SpeechObserver {
   readonly #driver: MeshDriver;
   readonly #talker: () => Talker;
   readonly #origins = new Map<string, Origin>();
-  /** Collected payloads, one behind the other, and where each ends. */
-  #collected = new Uint8Array(COLLECT_BYTES);
-  #used = 0;
-  #ends: number[] = [];
+  /** What was said in this turn. */
+  readonly #collected = new BatchBuilder();
   /** Number of the next line that is said here. */
   #next = 1;
   // The nick of the line before: most lines are by the same speaker as the one before.
@@ -55,32 +52,23 @@ export class SpeechObserver {
   /** A line was said here. Returns its number. */
   said(action: boolean, prefix: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
     const length = 2 + prefix.length + end - start;
-    if (this.#used + length > this.#collected.length) this.flush();
-    if (length > this.#collected.length) this.#collected = new Uint8Array(length);
-    const target = this.#collected;
-    let at = this.#used;
+    const builder = this.#collected;
+    if (builder.isFull(length)) this.flush();
+    let at = builder.open(length);
+    const target = builder.bytes;
     target[at++] = action ? ACTION : 0;
     target[at++] = prefix.length;
     for (let i = 0; i < prefix.length; i++) target[at++] = prefix[i] as number;
-    for (let i = start; i < end; i++) target[at++] = bytes[i] as number;
-    this.#used = at;
-    this.#ends.push(at);
+    if (end - start > 200) target.set(bytes.subarray(start, end), at);
+    else for (let i = start; i < end; i++) target[at++] = bytes[i] as number;
     return this.#next++;
   }
 
-  /** Sends what was collected. */
+  /** Sends what was said in this turn. */
   flush(): void {
-    if (this.#used === 0) return;
-    const payloads: Uint8Array[] = [];
-    let from = 0;
-    for (const end of this.#ends) {
-      payloads.push(this.#collected.subarray(from, end));
-      from = end;
-    }
-    this.#ends = [];
-    this.#used = 0;
+    if (this.#collected.count === 0) return;
     const time = this.#talker().wall;
-    this.#driver.now((node, now) => node.publish(KIND.speech, payloads, { now, time }));
+    this.#driver.now((node, now) => node.publishBatch(KIND.speech, this.#collected, { now, time }));
     this.#driver.published();
   }
 
