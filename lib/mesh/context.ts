@@ -50,13 +50,14 @@ export interface MeshEffects {
   send(link: LinkId, body: Uint8Array): void;
   /**
    * Close a link once what was sent has left; the core has forgotten it already. `remote` tells
-   * that the other side gave the reason.
+   * that the other side gave the reason. `peer` is the other side, if it said who it is.
    */
   drop(
     link: LinkId,
     code: RefusalCode | "goodbye" | "replaced",
     reason: string,
     remote: boolean,
+    peer: Identity | undefined,
   ): void;
   /** A link is up. */
   linkUp?(link: LinkId, peer: Identity): void;

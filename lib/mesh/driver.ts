@@ -6,8 +6,9 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
+import { BACKOFF, distanceOf } from "../link/backoff.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
+import { keepUp } from "../link/keep_up.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Gap } from "./context.ts";
@@ -55,19 +56,15 @@ interface LinkEntry {
   peer: Identity | undefined;
 }
 
-interface Keeper {
-  readonly endpoint: Endpoint;
-  failures: number;
-  stop: AbortController;
-}
-
 /** A node with its links. */
 export class MeshDriver implements LinkOwner {
   /** What is carried. */
   readonly node: MeshNode;
   readonly #options: MeshDriverOptions;
   readonly #links = new Map<LinkId, LinkEntry>();
-  readonly #keepers = new Map<string, Keeper>();
+  readonly #keepers = new Map<string, AbortController>();
+  /** Which node answered at the address of a keeper. */
+  readonly #peerAt = new Map<string, string>();
   readonly #listeners = new Set<Listener>();
   #nextLink = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -87,7 +84,7 @@ export class MeshDriver implements LinkOwner {
       now: performance.now(),
       effects: {
         send: (link, body) => this.#links.get(link)?.framed.send(body),
-        drop: (link, code, reason, remote) => this.#dropped(link, code, reason, remote),
+        drop: (link, code, reason, remote, peer) => this.#dropped(link, code, reason, remote, peer),
         linkUp: (link, peer) => this.#up(link, peer),
         linkDown: (_link, peer) => log.info("Link to {name} is down", { name: peer.name }),
         reachable: (id, name) => this.#watcher.reachable?.(id, name),
@@ -187,9 +184,16 @@ export class MeshDriver implements LinkOwner {
   keep(to: Endpoint): void {
     const key = keyOf(to);
     if (this.#keepers.has(key) || this.#stopped) return;
-    const keeper: Keeper = { endpoint: to, failures: 0, stop: new AbortController() };
-    this.#keepers.set(key, keeper);
-    void this.#keep(keeper);
+    const stop = new AbortController();
+    this.#keepers.set(key, stop);
+    void keepUp({
+      distance: distanceOf(to.hostname),
+      random: this.#options.random,
+      signal: stop.signal,
+      isUp: () => this.#isLinked(key),
+      attempt: () => this.connect(to),
+      failed: (reason) => log.warn("Cannot link to {key}: {reason}; trying on", { key, reason }),
+    });
   }
 
   /**
@@ -222,7 +226,7 @@ export class MeshDriver implements LinkOwner {
   /** Says goodbye on all links and closes them. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const keeper of this.#keepers.values()) keeper.stop.abort();
+    for (const keeper of this.#keepers.values()) keeper.abort();
     this.#keepers.clear();
     for (const listener of this.#listeners) listener.close();
     this.#listeners.clear();
@@ -266,15 +270,23 @@ export class MeshDriver implements LinkOwner {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
     entry.peer = peer;
+    this.#answered(entry, peer);
     const { hostname, port } = entry.framed.remote;
     log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
     entry.settle?.(undefined);
     entry.settle = undefined;
   }
 
-  #dropped(link: LinkId, code: string, reason: string, remote: boolean): void {
+  #dropped(
+    link: LinkId,
+    code: string,
+    reason: string,
+    remote: boolean,
+    peer: Identity | undefined,
+  ): void {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
+    this.#answered(entry, peer);
     this.#links.delete(link);
     const level = code === "goodbye" || code === "duplicate" ? "debug" : "warn";
     log[level]("Link with {peer} ended{by}: {reason}", {
@@ -312,31 +324,6 @@ export class MeshDriver implements LinkOwner {
     }
   }
 
-  async #keep(keeper: Keeper): Promise<void> {
-    const { endpoint, stop: { signal } } = keeper;
-    const address = keyOf(endpoint);
-    const distance = distanceOf(endpoint.hostname);
-    let complained = "";
-    while (!signal.aborted) {
-      if (this.#isLinked(address)) keeper.failures = 0;
-      else {
-        const reason = await this.connect(endpoint);
-        if (signal.aborted) return;
-        if (reason === undefined) {
-          keeper.failures = 0;
-          complained = "";
-        } else {
-          keeper.failures++;
-          if (reason !== complained) {
-            complained = reason;
-            log.warn("Cannot link to {address}: {reason}; trying on", { address, reason });
-          }
-        }
-      }
-      await pause(backoffDelay(distance, keeper.failures, this.#options.random), signal);
-    }
-  }
-
   /** Is there a link to that address, or to the peer that was reached there before? */
   #isLinked(address: string): boolean {
     for (const { to, peer } of this.#links.values()) {
@@ -345,12 +332,17 @@ export class MeshDriver implements LinkOwner {
     }
     return false;
   }
-  /** Which node answered at an address: a double link to it may have been the one that was dropped. */
-  readonly #peerAt = new Map<string, string>();
+
+  /** Which node answered where: the link that stays to it may be the one that it made. */
+  #answered({ to }: LinkEntry, peer: Identity | undefined): void {
+    if (to !== undefined && peer !== undefined && this.#keepers.has(to)) {
+      this.#peerAt.set(to, peer.id);
+    }
+  }
 
   #unkeep(key: string): boolean {
-    const keeper = this.#keepers.get(key);
-    keeper?.stop.abort();
+    this.#keepers.get(key)?.abort();
+    this.#peerAt.delete(key);
     return this.#keepers.delete(key);
   }
 
@@ -416,16 +408,4 @@ function keyOf({ hostname, port }: Endpoint): string {
 
 function nameOf({ peer, framed }: LinkEntry): string {
   return peer?.name ?? keyOf(framed.remote);
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -42,6 +42,8 @@ export interface Fetch {
 /** One connection to another node. */
 export class Link {
   phase: LinkPhase = { name: "greeting" };
+  /** What the other side said of itself, accepted or not. */
+  hello: IAm | undefined;
   /** When anything was last received. */
   heard: number;
   /** When a heartbeat is due. */

@@ -252,6 +252,7 @@ export class MeshNode {
 
   #greeted(link: Link, hello: IAm): void {
     if (link.phase.name === "up") throw new MeshFrameError("A second I-AM");
+    link.hello = hello;
     if (this.#isCloned) return this.#drop(link, "clone", `${this.identity.name} has a clone`);
     const context = this.#context;
     let existing = context.up.get(hello.id);
@@ -315,7 +316,8 @@ export class MeshNode {
 
   #end(link: Link, code: RefusalCode | "goodbye", reason: string, remote: boolean): void {
     this.#forget(link, "refuse");
-    this.#context.effects.drop(link.id, code, reason, remote);
+    const { hello } = link;
+    this.#context.effects.drop(link.id, code, reason, remote, hello && identityOf(hello));
   }
 
   #forget(link: Link, event: "close" | "refuse"): void {

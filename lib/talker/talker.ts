@@ -5,10 +5,9 @@
  * @module
  */
 
-import { MAX_LINE_BYTES, MAX_PENDING_COMMANDS } from "../wire/limits.ts";
+import { MAX_LINE_BYTES } from "../wire/limits.ts";
 import { decodeText, encodeText, visible } from "../wire/text.ts";
-import { type Command, type Outcome, parseCommandLine } from "./command.ts";
-import { findCommand, nearestCommand } from "./commands/mod.ts";
+import { dispatch } from "./dispatch.ts";
 import { eventJson, type TalkerEvent } from "./event.ts";
 import { Feed } from "./feed.ts";
 import { encodeEvent, type Format, formatOf, FORMATS } from "./format.ts";
@@ -165,7 +164,7 @@ export class Talker {
     }
     if (session.state === "leaving" || session.state === "gone") return;
     const text = decodeText(bytes, start, end);
-    this.#text(session, visible(session.format.framed ? text.replace(/[\r\n]/g, " ") : text));
+    dispatch(this, session, visible(session.format.framed ? text.replace(/[\r\n]/g, " ") : text));
   }
 
   /** A client's line was too long. */
@@ -186,6 +185,11 @@ export class Talker {
   ended(session: Session): void {
     session.ended = true;
     if (session.pending === 0) this.dismiss(session);
+  }
+
+  /** The client has said its first line: it is announced. */
+  settle(session: Session): void {
+    this.#presence.settle(session, this.#now);
   }
 
   /** Ends a session from this side: what is queued still goes out. */
@@ -348,79 +352,6 @@ export class Talker {
     }));
     if (json.readers > 0) json.append(NOTHING, record);
     if (framedJson.readers > 0) framedJson.append(NOTHING, record);
-  }
-
-  /** A line that isn't plain speech of somebody present, without its control characters. */
-  #text(session: Session, text: string): void {
-    if (text === "") return;
-    const parsed = parseCommandLine(text);
-    const command = parsed === undefined ? undefined : findCommand(parsed.name);
-    if (session.state === "arriving" && command?.name !== "service") {
-      this.#presence.settle(session, this.#now);
-    }
-    if (parsed === undefined) {
-      this.say(session, "speech", text.startsWith("//") ? text.slice(1) : text);
-      return;
-    }
-    this.counters.commands++;
-    const { tag } = parsed;
-    const outcome = this.#run(session, command, parsed.name, parsed.rest, tag);
-    if (outcome instanceof Promise) void this.#later(session, outcome, tag);
-    else this.#finish(session, outcome, tag);
-  }
-
-  /** The answer to a command comes later; the session goes on meanwhile. */
-  async #later(
-    session: Session,
-    outcome: Promise<Outcome>,
-    tag: string | undefined,
-  ): Promise<void> {
-    session.pending++;
-    try {
-      this.#finish(session, await outcome, tag);
-    } finally {
-      session.pending--;
-      if (session.ended && session.pending === 0) this.dismiss(session);
-    }
-  }
-
-  #finish(session: Session, outcome: Outcome, tag: string | undefined): void {
-    if ("error" in outcome) {
-      session.send({ type: "error", code: outcome.error, text: outcome.text, tag });
-      return;
-    }
-    if (tag !== undefined) session.send({ type: "ok", tag, id: outcome.id });
-    if (outcome.end !== undefined) this.dismiss(outcome.end);
-  }
-
-  #run(
-    session: Session,
-    command: Command | undefined,
-    name: string,
-    rest: string,
-    tag: string | undefined,
-  ): Outcome | Promise<Outcome> {
-    if (command === undefined) {
-      const text = `Unknown command: /${name}; did you mean /${nearestCommand(name)}?`;
-      return { error: "unknown-command", text };
-    }
-    if (command.operator === true && !session.operator) {
-      return {
-        error: "denied",
-        text:
-          `/${command.name} is for operators: it is accepted from the server's own machine only`,
-      };
-    }
-    if (session.pending >= MAX_PENDING_COMMANDS) {
-      const text = `${session.pending} commands wait for their answers: read those first`;
-      return { error: "busy", text };
-    }
-    return command.run({
-      talker: this,
-      session,
-      rest,
-      reply: (text, more) => session.send({ type: "reply", tag, text, more }),
-    });
   }
 
   /** Something happened here that all servers are told. */

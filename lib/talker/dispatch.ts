@@ -1,0 +1,79 @@
+/**
+ * What becomes of a line that isn't plain speech: a command is found, run and answered.
+ *
+ * @module
+ */
+
+import { MAX_PENDING_COMMANDS } from "../wire/limits.ts";
+import { type CommandLine, type Outcome, parseCommandLine } from "./command.ts";
+import { findCommand, nearestCommand } from "./commands/mod.ts";
+import type { Session } from "./session.ts";
+import type { Talker } from "./talker.ts";
+
+/** Takes a line, without its control characters: speech, or a command. */
+export function dispatch(talker: Talker, session: Session, text: string): void {
+  if (text === "") return;
+  const line = parseCommandLine(text);
+  if (session.state === "arriving" && line?.name !== "service") talker.settle(session);
+  if (line === undefined) {
+    talker.say(session, "speech", text.startsWith("//") ? text.slice(1) : text);
+    return;
+  }
+  talker.counters.commands++;
+  const outcome = run(talker, session, line);
+  if (outcome instanceof Promise) void finishLater(talker, session, outcome, line.tag);
+  else finish(talker, session, outcome, line.tag);
+}
+
+function run(talker: Talker, session: Session, line: CommandLine): Outcome | Promise<Outcome> {
+  const { name, rest, tag } = line;
+  const command = findCommand(name);
+  if (command === undefined) {
+    const text = `Unknown command: /${name}; did you mean /${nearestCommand(name)}?`;
+    return { error: "unknown-command", text };
+  }
+  if (command.operator === true && !session.operator) {
+    return {
+      error: "denied",
+      text: `/${command.name} is for operators: it is accepted from the server's own machine only`,
+    };
+  }
+  if (session.pending >= MAX_PENDING_COMMANDS) {
+    const text = `${session.pending} commands wait for their answers: read those first`;
+    return { error: "busy", text };
+  }
+  return command.run({
+    talker,
+    session,
+    rest,
+    reply: (text, more) => session.send({ type: "reply", tag, text, more }),
+  });
+}
+
+/** The answer comes later; the session goes on meanwhile. */
+async function finishLater(
+  talker: Talker,
+  session: Session,
+  outcome: Promise<Outcome>,
+  tag: string | undefined,
+): Promise<void> {
+  session.pending++;
+  try {
+    finish(talker, session, await outcome, tag);
+  } catch (error) {
+    const text = `That failed: ${error instanceof Error ? error.message : String(error)}`;
+    finish(talker, session, { error: "failed", text }, tag);
+  } finally {
+    session.pending--;
+    if (session.ended && session.pending === 0) talker.dismiss(session);
+  }
+}
+
+function finish(talker: Talker, session: Session, outcome: Outcome, tag: string | undefined): void {
+  if ("error" in outcome) {
+    session.send({ type: "error", code: outcome.error, text: outcome.text, tag });
+    return;
+  }
+  if (tag !== undefined) session.send({ type: "ok", tag, id: outcome.id });
+  if (outcome.end !== undefined) talker.dismiss(outcome.end);
+}
