@@ -38,7 +38,10 @@ export interface CommonFlags {
  *
  * @example
  * ```ts
- * const command = defineCommand({ …, flags: { ...commonFlags("info"), port: { kind: "port", help: "…" } } });
+ * import { assert } from "@std/assert";
+ * import { commonFlags } from "./common_flags.ts";
+ * const flags = { ...commonFlags("info"), port: { kind: "port", help: "The port." } };
+ * assert(flags.logLevel.default === "info");
  * ```
  */
 export function commonFlags(level: LogLevel = "warning"): CommonFlags {

@@ -37,7 +37,7 @@ export const EXIT_HELP: readonly string[] = [
  * A failure to be told to the user in one line, with the exit code that goes with it.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * throw new CommandError("Cannot write /var/talker: permission denied; choose another --data");
  * ```
  */

@@ -36,7 +36,7 @@ export interface Log extends AsyncDisposable {
  * @throws {CommandError} when the file can't be opened
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const { flags } = parseCommand(serverCommand, args, io.env);
  * await using _log = await startLog(flags, io.stderr);
  * ```

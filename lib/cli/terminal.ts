@@ -51,7 +51,7 @@ const PASTE_ON = "\u001b[?2004h", PASTE_OFF = "\u001b[?2004l";
  * A terminal with a line to type in.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * using terminal = new Terminal({ input: io.stdin, output: io.stdout });
  * terminal.prompt = { text: "> ", width: 2 };
  * for await (const effect of terminal.effects()) {

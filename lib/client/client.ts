@@ -69,7 +69,7 @@ export interface ClientOptions extends ConversationOptions {
  * A client.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const client = new Client({ target: ":8889", interactive: false, random: Math.random }, host);
  * client.start(now);
  * client.connected(now);

@@ -56,10 +56,11 @@ const TAGGED = /^@([A-Za-z0-9]{1,32}) (\/.*)$/s;
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { parseCommandLine } from "./command.ts";
- * console.assert(parseCommandLine("@a1 /ping hello")?.tag === "a1");
- * console.assert(parseCommandLine("@bob hi") === undefined);
- * console.assert(parseCommandLine("//etc is a folder") === undefined);
+ * assert(parseCommandLine("@a1 /ping hello")?.tag === "a1");
+ * assert(parseCommandLine("@bob hi") === undefined);
+ * assert(parseCommandLine("//etc is a folder") === undefined);
  * ```
  */
 export function parseCommandLine(line: string): CommandLine | undefined {

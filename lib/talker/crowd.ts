@@ -23,10 +23,11 @@ export interface Announcement {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Crowd } from "./crowd.ts";
  * const arrivals = new Crowd();
  * arrivals.happened(0);
- * console.assert(arrivals.announce("bob", 500)?.nicks[0] === "bob");
+ * assert(arrivals.announce("bob", 500)?.nicks[0] === "bob");
  * ```
  */
 export class Crowd {

@@ -59,9 +59,10 @@ function crowdText(verb: "joined" | "left", count: number, nicks: string[]): str
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { eventText } from "./event.ts";
  * const said = { type: "speech", id: "a.1.1", time: 0, nick: "bob", server: "k", text: "hi" } as const;
- * console.assert(eventText(said) === "bob: hi");
+ * assert(eventText(said) === "bob: hi");
  * ```
  */
 export function eventText(event: TalkerEvent): string {

@@ -41,11 +41,12 @@ export class Segment {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Feed } from "./feed.ts";
  * import { FORMATS } from "./format.ts";
  * const feed = new Feed(FORMATS[0]);
  * feed.append(new TextEncoder().encode("bob: "), new TextEncoder().encode("hi"));
- * console.assert(new TextDecoder().decode(feed.tail.bytes.subarray(0, feed.tail.used)) === "bob: hi\r\n");
+ * assert(new TextDecoder().decode(feed.tail.bytes.subarray(0, feed.tail.used)) === "bob: hi\r\n");
  * ```
  */
 export class Feed {

@@ -9,11 +9,12 @@
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Fifo } from "./fifo.ts";
  * const queue = new Fifo<number>();
  * queue.push(1);
  * queue.push(2);
- * console.assert(queue.first === 1 && queue.shift() === 1 && queue.size === 1);
+ * assert(queue.first === 1 && queue.shift() === 1 && queue.size === 1);
  * ```
  */
 export class Fifo<T> {

@@ -66,12 +66,13 @@ export interface FlowVerdict<C> {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Flow } from "./flow.ts";
  * const flow = new Flow<string>();
  * flow.queued("bob", 2 * 1024 * 1024, false, 0, 0);
- * console.assert(flow.state("bob") === "doubtful");
+ * assert(flow.state("bob") === "doubtful");
  * flow.check(4_000);
- * console.assert(flow.state("bob") === "stalled");
+ * assert(flow.state("bob") === "stalled");
  * ```
  */
 export class Flow<C> {

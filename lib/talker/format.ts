@@ -48,9 +48,10 @@ export function encodeRecord(format: Format, text: string): Uint8Array {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { encodeEvent, FORMATS } from "./format.ts";
  * const bytes = encodeEvent(FORMATS[0], { type: "reply", text: "pong" });
- * console.assert(new TextDecoder().decode(bytes) === "pong\r\n");
+ * assert(new TextDecoder().decode(bytes) === "pong\r\n");
  * ```
  */
 export function encodeEvent(format: Format, event: TalkerEvent): Uint8Array {

@@ -39,6 +39,7 @@ export interface Said {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { History } from "./history.ts";
  * import { Feed } from "./feed.ts";
  * import { FORMATS } from "./format.ts";
@@ -46,7 +47,7 @@ export interface Said {
  * const bytes = (text: string) => new TextEncoder().encode(text);
  * feed.append(bytes("bob: "), bytes("hi"));
  * history.add({ prefix: "k.1.", server: "kitchen" }, 1, 0, "bob", false, feed.tail, 5, 7);
- * console.assert(history.last(10, 0)[0]?.text === "hi");
+ * assert(history.last(10, 0)[0]?.text === "hi");
  * ```
  */
 export class History {

@@ -18,9 +18,10 @@ const FOLDED = /^[a-z0-9_-]+$/;
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { parseNick } from "./nick.ts";
- * console.assert(parseNick("jürgen-2") === "jürgen-2");
- * console.assert(parseNick("a b") === undefined);
+ * assert(parseNick("jürgen-2") === "jürgen-2");
+ * assert(parseNick("a b") === undefined);
  * ```
  */
 export function parseNick(text: string): string | undefined {

@@ -41,6 +41,7 @@ export interface LossNotice {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Feed } from "./feed.ts";
  * import { FORMATS } from "./format.ts";
  * import { Outbox } from "./outbox.ts";
@@ -50,7 +51,7 @@ export interface LossNotice {
  * feed.append(bytes("bob: "), bytes("hi"));
  * outbox.push(bytes("pong\r\n"));
  * const out = outbox.take({ lossNotice: () => bytes("") });
- * console.assert(new TextDecoder().decode(out) === "bob: hi\r\npong\r\n");
+ * assert(new TextDecoder().decode(out) === "bob: hi\r\npong\r\n");
  * ```
  */
 export class Outbox {

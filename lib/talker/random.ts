@@ -15,9 +15,10 @@ const TWO_32 = 2 ** 32;
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { randomBetween } from "./random.ts";
  * const die = randomBetween(() => crypto.getRandomValues(new Uint32Array(1))[0]!, 1, 6);
- * console.assert(die >= 1 && die <= 6);
+ * assert(die >= 1 && die <= 6);
  * ```
  */
 export function randomBetween(bits: RandomBits, min: number, max: number): number {

@@ -12,10 +12,11 @@ import type { Session } from "./session.ts";
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Roster } from "./roster.ts";
  * const roster = new Roster();
- * console.assert(roster.guestNick() === "guest1");
- * console.assert(roster.find("guest1") === undefined);
+ * assert(roster.guestNick() === "guest1");
+ * assert(roster.find("guest1") === undefined);
  * ```
  */
 export class Roster {

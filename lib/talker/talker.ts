@@ -55,14 +55,16 @@ export interface TalkerCounters {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Talker } from "./talker.ts";
  * const talker = new Talker({ name: "kitchen", random: () => 7, wakeAll() {} });
  * const host = { wake() {}, finish() {} };
  * const bob = talker.arrive({ operator: false, framed: false, host });
  * const line = new TextEncoder().encode("hi");
  * talker.line(bob, line, 0, line.length, true);
- * const out = new TextDecoder().decode(bob.outbox.take({ lossNotice: () => new Uint8Array() }));
- * console.assert(out === "Welcome, guest1\r\nguest1 has joined\r\nguest1: hi\r\n");
+ * const taken = () => new TextDecoder().decode(bob.outbox.take({ lossNotice: () => line }));
+ * assert(taken() === "Welcome, guest1\r\n");
+ * assert(taken() === "guest1 has joined\r\nguest1: hi\r\n");
  * ```
  */
 export class Talker {

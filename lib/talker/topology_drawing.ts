@@ -12,13 +12,14 @@ import type { GraphNode } from "./mesh.ts";
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { drawTopology } from "./topology_drawing.ts";
  * const lines = drawTopology([
  *   { id: "a", name: "attic", links: ["h"], isCutPoint: false },
  *   { id: "h", name: "hall", links: ["a", "k"], isCutPoint: true },
  *   { id: "k", name: "kitchen", links: ["h"], isCutPoint: false },
  * ], "k");
- * console.assert(lines.join("\n") === "kitchen\n└── hall (cut point)\n    └── attic");
+ * assert(lines.join("\n") === "kitchen\n└── hall (cut point)\n    └── attic");
  * ```
  */
 export function drawTopology(graph: readonly GraphNode[], root: string): string[] {

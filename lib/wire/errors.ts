@@ -9,9 +9,10 @@
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { RemoteFault } from "./errors.ts";
  * const fault = new RemoteFault("bad-frame", "Frame header \"abc\" is not a length");
- * console.assert(fault.code === "bad-frame");
+ * assert(fault.code === "bad-frame");
  * ```
  */
 export class RemoteFault extends Error {

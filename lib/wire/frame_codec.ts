@@ -38,9 +38,10 @@ export function writeFrameHeader(target: Uint8Array, at: number, length: number)
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { encodeFrame } from "./frame_codec.ts";
  * const frame = encodeFrame(new TextEncoder().encode("hello"));
- * console.assert(new TextDecoder().decode(frame) === "         5hello");
+ * assert(new TextDecoder().decode(frame) === "         5hello");
  * ```
  */
 export function encodeFrame(record: Uint8Array, limit: number = MAX_FRAME_BYTES): Uint8Array {
@@ -60,13 +61,14 @@ export function encodeFrame(record: Uint8Array, limit: number = MAX_FRAME_BYTES)
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { FrameDecoder } from "./frame_codec.ts";
  * const records: string[] = [];
  * new FrameDecoder().push(
  *   new TextEncoder().encode("         2hi         0"),
  *   (b, s, e) => void records.push(new TextDecoder().decode(b.subarray(s, e))),
  * );
- * console.assert(records.length === 2 && records[0] === "hi" && records[1] === "");
+ * assert(records.length === 2 && records[0] === "hi" && records[1] === "");
  * ```
  */
 export class FrameDecoder {

@@ -48,6 +48,7 @@ type State =
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { LineDecoder } from "./line_codec.ts";
  * const lines: string[] = [];
  * const decoder = new LineDecoder();
@@ -58,7 +59,7 @@ type State =
  * };
  * decoder.push(new TextEncoder().encode("one\r\ntw"), sink);
  * decoder.push(new TextEncoder().encode("o\n"), sink);
- * console.assert(lines.join() === "one,two");
+ * assert(lines.join() === "one,two");
  * ```
  */
 export class LineDecoder {

@@ -12,8 +12,9 @@ const encoder = new TextEncoder();
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { decodeText } from "./text.ts";
- * console.assert(decodeText(new Uint8Array([104, 105, 255])) === "hi\u{FFFD}");
+ * assert(decodeText(new Uint8Array([104, 105, 255])) === "hi\u{FFFD}");
  * ```
  */
 export function decodeText(bytes: Uint8Array, start = 0, end = bytes.length): string {
@@ -44,8 +45,9 @@ function isControl(code: number): boolean {
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { visible } from "./text.ts";
- * console.assert(visible("red \u001b[31malert\u0007") === "red [31malert");
+ * assert(visible("red \u001b[31malert\u0007") === "red [31malert");
  * ```
  */
 export function visible(text: string): string {
