@@ -57,7 +57,7 @@ export class Broadcast {
     });
     this.log = new Log(limits, store && ((batch) => store.evict(batch)));
     this.sync = new Sync(context, this.seen, this.tree, {
-      gap: (stream, to) => this.#declareGap(stream, to),
+      gap: (stream, to, isPast) => this.#declareGap(stream, to, isPast),
     });
     if (store) this.#load(store);
     this.#own = this.seen.open(this.seen.hear(self.id, 0, context.now, true), self.incarnation)!;
@@ -190,10 +190,15 @@ export class Broadcast {
     this.store?.mark({ ...idOf(stream), next, pastNext, pastEnd });
   }
 
-  #declareGap(stream: Stream, to: number): void {
-    const gap: Gap = { ...idOf(stream), from: stream.next, to };
-    this.context.counters.missed += to - stream.next + 1;
+  #declareGap(stream: Stream, to: number, past: boolean): void {
+    const gap: Gap = { ...idOf(stream), from: stream.missing, to, past };
     this.context.tell(() => this.context.effects.gap?.(gap));
+    if (past) {
+      stream.pastNext = to + 1;
+      if (this.store !== undefined) this.#mark(stream);
+      return;
+    }
+    this.context.counters.missed += to - stream.next + 1;
     const parts = this.seen.skipTo(stream, to + 1, this.context.now);
     if (this.store !== undefined) this.#mark(stream);
     this.#accepted(stream, parts, null, null);

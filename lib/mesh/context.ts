@@ -14,6 +14,8 @@ export interface Gap {
   /** First and last sequence, both included. */
   readonly from: number;
   readonly to: number;
+  /** They are past: missing in the history only, nothing to tell to clients. */
+  readonly past: boolean;
 }
 
 /** A message that came for this node alone. */

@@ -80,6 +80,9 @@ export const LIST_CHUNK = 2_000;
 /** Ms for which changes of state are collected before they are flooded: a crowd makes one record. */
 export const STATE_FLUSH = 10;
 
+/** Changes of the graph are collected for one ms longer for so many nodes. */
+export const GRAPH_NODES_PER_MS = 10;
+
 /** Bytes of records in one state frame that we send. */
 export const STATE_CHUNK_BYTES = 64 * 1024;
 

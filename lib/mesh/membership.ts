@@ -9,6 +9,7 @@ import { encodeStateRecord, joinStateRecords, type StateRecord } from "../wire/m
 import { ForgedError } from "./broadcast.ts";
 import type { MeshContext } from "./context.ts";
 import {
+  GRAPH_NODES_PER_MS,
   MAX_STATE_BYTES,
   MAX_STATE_RECORDS,
   STALE_STATE,
@@ -33,8 +34,8 @@ export interface MembershipHooks {
   newerLife(id: NodeId, incarnation: number): void;
   /** Something of the node was heard. */
   heard(id: NodeId, incarnation: number): void;
-  /** Who can be reached has changed; `lost` were reachable, in the life that they had. */
-  changed(lost: readonly NodeId[]): void;
+  /** These nodes can't be reached any more, or were started again. */
+  lost(nodes: readonly NodeId[]): void;
 }
 
 /** The states of all nodes, and who can be reached. */
@@ -50,7 +51,8 @@ export class Membership {
   #sweepDue = Infinity;
   #ownChanged = true;
   #leaving = false;
-  #graphChanged = true;
+  // When the graph is looked at again; Infinity when it has not changed.
+  #graphDue = Infinity;
 
   constructor(
     private readonly context: MeshContext,
@@ -58,12 +60,13 @@ export class Membership {
     private readonly hooks: MembershipHooks,
   ) {
     this.topology = new Topology(context.self.id);
-    this.#schedule();
+    this.#flush();
+    this.#updateReachable();
   }
 
   /** When {@linkcode tick} is due. */
   get due(): number {
-    return Math.min(this.#due, this.#sweepDue);
+    return Math.min(this.#due, this.#graphDue, this.#sweepDue);
   }
 
   /** Records kept. */
@@ -164,7 +167,9 @@ export class Membership {
     const record = { ...received, payload: received.payload.slice() };
     if (kind === KIND_TOPOLOGY) {
       this.topology.set(origin, decodeNodeRecord(record.payload, incarnation));
-      this.#graphChanged = true;
+      // A large graph is looked at less often, as it takes longer.
+      const wait = STATE_FLUSH + this.#present.size / GRAPH_NODES_PER_MS;
+      if (this.#graphDue === Infinity) this.#graphDue = this.context.now + wait;
     }
     this.hooks.heard(origin, incarnation);
     let kinds = this.#kept.get(origin);
@@ -212,6 +217,7 @@ export class Membership {
   tick(): void {
     const { now } = this.context;
     if (now >= this.#due) this.#flush();
+    if (now >= this.#graphDue) this.#updateReachable();
     if (now >= this.#sweepDue) this.#sweep();
   }
 
@@ -224,7 +230,6 @@ export class Membership {
       this.set(KIND_TOPOLOGY, encodeNodeRecord({ name, links, leaving: this.#leaving }));
       this.#due = Infinity;
     }
-    if (this.#graphChanged) this.#updateReachable();
     for (const link of this.context.up.values()) this.#sendStates(link);
   }
 
@@ -244,7 +249,7 @@ export class Membership {
   }
 
   #updateReachable(): void {
-    this.#graphChanged = false;
+    this.#graphDue = Infinity;
     this.topology.recompute();
     const { context, topology } = this;
     const lost: NodeId[] = [];
@@ -269,7 +274,7 @@ export class Membership {
         this.#show(kept.record);
       }
     }
-    this.hooks.changed(lost);
+    if (lost.length > 0) this.hooks.lost(lost);
   }
 
   #markStale(id: NodeId): void {

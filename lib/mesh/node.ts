@@ -135,7 +135,7 @@ export class MeshNode {
     this.#membership = new Membership(context, this.#observers, {
       newerLife: (id, incarnation) => this.#newerLife(id, incarnation),
       heard: (id, incarnation) => void this.#broadcast.seen.hear(id, incarnation, context.now),
-      changed: (lost) => {
+      lost: (lost) => {
         const nodes = new Set(lost);
         this.#routes.lost(nodes);
         this.#gathers.lost(nodes);

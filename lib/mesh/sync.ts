@@ -20,8 +20,8 @@ import type { Seen, Stream } from "./seen.ts";
 
 /** What the sync causes elsewhere. */
 export interface SyncHooks {
-  /** News from `stream.next` to `to` is missing for ever. */
-  gap(stream: Stream, to: number): void;
+  /** What is missing, up to `to`, is given up: of the past, or of the news. */
+  gap(stream: Stream, to: number, isPast: boolean): void;
 }
 
 /** Fetches what is missing. */
@@ -103,8 +103,9 @@ export class Sync {
   #noteHolding(stream: Stream, link: Link, holding: Holding): void {
     if (holding.head < stream.missing) return;
     const { head, lackFrom, lackTo } = holding;
+    const isFirst = stream.ahead.size === 0;
     stream.ahead.set(link, { head, lackFrom, lackTo });
-    if (this.#behind.has(stream)) return;
+    if (!isFirst) return;
     this.#behind.add(stream);
     const { now } = this.context;
     const { parent } = stream;
@@ -219,33 +220,34 @@ export class Sync {
     const { now, limits } = this.context;
     for (;;) {
       const { missing } = stream;
-      // The lowest sequence that somebody has, or will have.
-      let lowest = Infinity;
-      for (const [link, theirs] of stream.ahead) {
-        if (theirs.head < missing) stream.ahead.delete(link);
-        else lowest = Math.min(lowest, this.#lowest(stream, link, theirs));
-      }
-      const waiting = this.seen.firstPending(stream);
+      const { held, hoped } = this.#survey(stream);
       const isPast = missing !== stream.next;
-      if (!isPast && waiting !== undefined) {
-        // Somebody who can't be reached may have it: then later lines wait for a heal with it.
-        const patience = stream.ahead.size > 0 ? limits.gapAfter : limits.retentionAge;
-        const expiry = Math.max(stream.lastProgress, stream.noticed) + patience;
-        if (now >= expiry || (stream.ahead.size > 0 && lowest > missing)) {
-          this.hooks.gap(stream, Math.min(waiting, lowest > missing ? lowest : waiting) - 1);
-          continue;
-        }
-        this.#due = Math.min(this.#due, expiry);
-        if (stream.ahead.size === 0) return false;
-      }
+      const waiting = isPast ? undefined : this.seen.firstPending(stream);
+      const since = Math.max(stream.lastProgress, stream.noticed);
       if (stream.ahead.size === 0) {
         stream.lacks.clear();
-        this.#behind.delete(stream);
-        return true;
+        if (waiting === undefined) {
+          this.#behind.delete(stream);
+          return true;
+        }
+        // Somebody who can't be reached may have it: later lines wait with it for a heal.
+        const expiry = since + limits.retentionAge;
+        this.#due = Math.min(this.#due, expiry);
+        if (now < expiry) return true;
+        this.hooks.gap(stream, waiting - 1, false);
+        continue;
       }
-      if (lowest === missing) break;
-      if (isPast) stream.pastNext = Math.min(lowest, stream.pastEnd + 1);
-      else if (lowest !== Infinity) this.hooks.gap(stream, lowest - 1);
+      const expiry = since + limits.gapAfter;
+      const isOver = now >= expiry;
+      if (held === missing && !(isOver && waiting !== undefined)) break;
+      if (hoped === missing && !isOver) {
+        this.#due = Math.min(this.#due, expiry);
+        break;
+      }
+      // Nobody has it, or will have it in time.
+      const next = Math.min(held > missing ? held : Infinity, waiting ?? Infinity);
+      if (isPast) this.hooks.gap(stream, Math.min(next - 1, stream.pastEnd), true);
+      else if (next !== Infinity) this.hooks.gap(stream, next - 1, false);
       else stream.ahead.clear();
     }
     // Fed by its parent meanwhile: a slow branch, not a dead one.
@@ -257,6 +259,23 @@ export class Sync {
       stream.due = now + REPAIR_AFTER;
     }
     return false;
+  }
+
+  // The lowest missing sequences that somebody has, and that somebody has or may still get.
+  #survey(stream: Stream): { held: number; hoped: number } {
+    let held = Infinity;
+    let hoped = Infinity;
+    for (const [link, theirs] of stream.ahead) {
+      if (theirs.head < stream.missing) {
+        stream.ahead.delete(link);
+        continue;
+      }
+      const lowest = this.#lowest(stream, link, theirs);
+      hoped = Math.min(hoped, lowest);
+      const has = holds(theirs, lowest) ? lowest : theirs.lackTo + 1;
+      if (has <= theirs.head) held = Math.min(held, has);
+    }
+    return { held, hoped };
   }
 
   // The lowest missing sequence that the link has or may still get.

@@ -61,6 +61,9 @@ export class Topology {
   #reachable = new Set<NodeId>();
   // The breadth-first tree from this node: each node's predecessor.
   #before = new Map<NodeId, NodeId>();
+  // Whether the tree may not be the shortest any more, and whether more or less may be reachable.
+  #isTreeStale = true;
+  #isReachStale = true;
 
   constructor(private readonly self: NodeId) {}
 
@@ -84,13 +87,18 @@ export class Topology {
     this.#listed.set(id, links);
     for (const other of before) {
       if (links.has(other)) continue;
-      this.#adjacent.get(id)?.delete(other);
-      this.#adjacent.get(other)?.delete(id);
+      if (!this.#adjacent.get(id)?.delete(other)) continue;
+      this.#adjacent.get(other)!.delete(id);
+      this.#isTreeStale = true;
+      // Reachability hangs on the edges of the tree only.
+      this.#isReachStale ||= this.#before.get(id) === other || this.#before.get(other) === id;
     }
     for (const other of links) {
       if (before.has(other) || !this.#listed.get(other)?.has(id)) continue;
       this.#join(id, other);
       this.#join(other, id);
+      this.#isTreeStale = true;
+      this.#isReachStale ||= this.#reachable.has(id) !== this.#reachable.has(other);
     }
   }
 
@@ -120,14 +128,21 @@ export class Topology {
     return new Map([...this.#reachable].sort().map((id) => [id, this.neighbours(id).sort()]));
   }
 
-  /** Finds out again what can be reached. */
+  /** Finds out again what can be reached: does nothing when that can't have changed. */
   recompute(): void {
+    if (!this.#isReachStale) return;
+    this.#isReachStale = false;
+    this.#isTreeStale = false;
     this.#before = this.#search(NOTHING);
     this.#reachable = new Set(this.#before.keys()).add(this.self);
   }
 
   /** The shortest path to a node, both ends included; undefined when there is none. */
   path(to: NodeId, avoid?: Avoid): NodeId[] | undefined {
+    if (this.#isTreeStale && avoid === undefined) {
+      this.#isTreeStale = false;
+      this.#before = this.#search(NOTHING);
+    }
     const before = avoid === undefined ? this.#before : this.#search(avoid, to);
     if (!before.has(to)) return undefined;
     const path = [to];

@@ -21,12 +21,24 @@ export function listenTcp({ hostname, port }: Endpoint): Listener {
   return {
     addr: listener.addr,
     async accept(): Promise<Connection> {
-      const connection = await listener.accept();
-      connection.setNoDelay(true);
-      return connection;
+      while (true) {
+        try {
+          const connection = await listener.accept();
+          connection.setNoDelay(true);
+          return connection;
+        } catch (error) {
+          // Who has reset the connection before it was accepted is nobody to be served.
+          if (!isGone(error)) throw error;
+        }
+      }
     },
     close: () => listener.close(),
   };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted;
 }
 
 /** `::ffff:192.0.2.1`, as a dual-stack socket tells it, is 192.0.2.1. */

@@ -49,6 +49,8 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(SMALL_BUFFER);
   /** What is being written, and isn't written yet. */
   #writing: Uint8Array | undefined;
+  /** The turn in which that write was begun. */
+  #writtenIn = 0;
   /** Bytes read but not looked at, because speakers are to wait; 0 when there are none. */
   #held = 0;
   /** No read is under way, because the client does not read its answers. */
@@ -149,6 +151,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
 
   #write(bytes: Uint8Array): void {
     this.#writing = bytes;
+    this.#writtenIn = this.#server.turn;
     this.#connection.write(bytes).then(this.#wrote, this.#broken);
   }
 
@@ -157,11 +160,11 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     if (bytes === undefined || this.#closed) return;
     if (count < bytes.length) {
       this.#write(bytes.subarray(count));
-      this.#server.took(this, count);
+      this.#server.took(this, count, false);
       return;
     }
     this.#writing = undefined;
-    this.#server.took(this, count);
+    this.#server.took(this, count, this.#server.turn - this.#writtenIn <= 1);
     if (this.#paused && !this.session.unread) {
       this.#paused = false;
       this.#read();
@@ -193,8 +196,13 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     const buffer = this.#buffer;
     this.#server.setTime();
     const bytes = buffer.subarray(0, count);
-    if (this.#framed) this.#records(bytes);
-    else (this.#lines ??= new LineDecoder()).push(bytes, this);
+    try {
+      if (this.#framed) this.#records(bytes);
+      else (this.#lines ??= new LineDecoder()).push(bytes, this);
+    } catch (error) {
+      this.#server.failed(this, error);
+      return;
+    }
     if (count === buffer.length && buffer.length === SMALL_BUFFER) {
       this.#buffer = spare.pop() ?? new Uint8Array(LARGE_BUFFER);
     } else if (count < LITTLE && buffer.length === LARGE_BUFFER) {

@@ -10,8 +10,8 @@
 
 import { type Format, overhead, writeRecord } from "./format.ts";
 
-/** Size of a segment in bytes: some writes of a full-speed round, and little to keep when it is quiet. */
-export const SEGMENT_BYTES = 64 * 1024;
+/** Size of a segment in bytes, and so the most that one write takes from a feed. */
+export const SEGMENT_BYTES = 256 * 1024;
 
 const NOTHING = new Uint8Array(0);
 

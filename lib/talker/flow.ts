@@ -118,15 +118,30 @@ export class Flow<C> {
   }
 
   /**
-   * `client` took `bytes`, and has `queued` waiting; `full` as above. Returns true when speakers need
-   * not wait any more.
+   * `client` took `bytes`, and has `queued` waiting; `full` as above. `prompt`: it took all that it was
+   * given, at once, so that how little that was is not its fault (a busy server gives it little).
+   * Returns true when speakers need not wait any more.
    */
-  took(client: C, bytes: number, queued: number, full: boolean, now: number): boolean {
+  took(
+    client: C,
+    bytes: number,
+    queued: number,
+    full: boolean,
+    prompt: boolean,
+    now: number,
+  ): boolean {
     const watched = this.#watched.get(client);
     if (watched === undefined) return false;
     this.#set(watched, queued, full, now);
     watched.tookAt = now;
-    watched.windowBytes += bytes;
+    if (prompt) {
+      watched.windowAt = now;
+      watched.windowBytes = 0;
+      if (watched.state === "stalled") {
+        watched.state = "slow";
+        watched.ceiling = ceilingFor(queued);
+      }
+    } else watched.windowBytes += bytes;
     if (watched.state === "doubtful") {
       watched.state = "slow";
       watched.ceiling = Math.max(WATCH_BYTES, queued);
@@ -173,7 +188,7 @@ export class Flow<C> {
     if (watched.state === "slow" && !fast) watched.state = "stalled";
     else if (watched.state === "stalled" && fast) {
       watched.state = "slow";
-      watched.ceiling = Math.max(WATCH_BYTES, Math.min(watched.queued, MAX_QUEUED_BYTES));
+      watched.ceiling = ceilingFor(watched.queued);
     }
     watched.windowAt = now;
     watched.windowBytes = 0;
@@ -194,4 +209,9 @@ export class Flow<C> {
     }
     return this.#congested = held;
   }
+}
+
+/** A client that comes back among those who are waited for has at most its own queue left. */
+function ceilingFor(queued: number): number {
+  return Math.max(WATCH_BYTES, Math.min(queued, MAX_QUEUED_BYTES));
 }

@@ -52,6 +52,8 @@ export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll"> {
 export class LineServer {
   /** What is carried. */
   readonly talker: Talker;
+  /** Number of the present round. */
+  turn = 0;
   readonly #options: LineServerOptions;
   readonly #clients = new Set<ClientConnection>();
   readonly #perAddress = new Map<string, number>();
@@ -148,13 +150,13 @@ export class LineServer {
     this.#arm();
   }
 
-  /** `client` took `count` bytes. */
-  took(client: ClientConnection, count: number): void {
+  /** `client` took `count` bytes; `prompt`: all that it was given, before the next turn. */
+  took(client: ClientConnection, count: number, prompt: boolean): void {
     const now = performance.now();
     client.tookAt = now;
     if (this.#flow.size === 0) return;
     const { unread } = client.session;
-    if (this.#flow.took(client, count, client.queued, unread, now)) this.#release();
+    if (this.#flow.took(client, count, client.queued, unread, prompt, now)) this.#release();
   }
 
   /** `client` has read something, but speakers are to wait. */
@@ -169,6 +171,16 @@ export class LineServer {
     this.#finishing.add(client);
     this.serve(client);
     this.#schedule(now);
+  }
+
+  /** What `client` sent could not be dealt with: a fault of ours, which ends its connection and no other. */
+  failed(client: ClientConnection, error: unknown): void {
+    log.error("A line of {nick} from {address} could not be dealt with: {reason}", {
+      nick: client.session.nick,
+      address: client.address,
+      reason: error instanceof Error ? error.stack ?? error.message : String(error),
+    });
+    client.close();
   }
 
   /** `client`'s connection is closed. */
@@ -268,6 +280,7 @@ export class LineServer {
 
   readonly #round = (): void => {
     this.#armed = false;
+    this.turn++;
     this.talker.mesh?.flush();
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -24,6 +24,8 @@ export interface MeshRoomOptions {
   talker: () => Talker;
   /** Listens at an address. */
   listen: (at: Endpoint) => Listener;
+  /** The others are not to say when this node goes: it only has a look. Default false. */
+  quiet?: boolean;
 }
 
 /** {@linkcode Mesh} over a {@linkcode MeshDriver}. */
@@ -44,7 +46,7 @@ export class MeshRoom implements Mesh {
     this.#driver = driver;
     this.id = driver.node.identity.id;
     this.#speech = new SpeechObserver(driver, talker);
-    this.#presence = new PresenceObserver(driver, talker);
+    this.#presence = new PresenceObserver(driver, talker, options.quiet);
     this.#who = new WhoObserver(driver, talker);
     this.#whisper = new WhisperObserver(driver, talker);
     this.origin = this.#speech.origin;

@@ -16,9 +16,10 @@ const MAX_UNREAD_PIECES = 4096;
 
 /**
  * Where a session is in its life: *arriving* until it is announced, *present*, a *service* (never
- * announced, in no list, hears no chat), *leaving* (gets what is queued, says nothing more), *gone*.
+ * announced, in no list, hears no chat), *listening* (the same, but hears chat: `talker peer`),
+ * *leaving* (gets what is queued, says nothing more), *gone*.
  */
-export type SessionState = "arriving" | "present" | "service" | "leaving" | "gone";
+export type SessionState = "arriving" | "present" | "service" | "listening" | "leaving" | "gone";
 
 /** What carries a session: its connection. */
 export interface SessionHost {

@@ -142,6 +142,24 @@ export class Talker {
     return session;
   }
 
+  /** Somebody listens who isn't here: hears chat, is in no list and never announced, until {@linkcode enlist}. */
+  overhear(client: Client, nick: string): Session {
+    const format = formatOf(false, client.framed);
+    const session = new Session(client, nick, format, this.#feed(format), this.#echo, this.#now);
+    session.state = "listening";
+    return session;
+  }
+
+  /** A listener speaks: from now on it is here like any other. Its nick must be free. */
+  enlist(session: Session): void {
+    session.state = "arriving";
+    this.roster.add(session);
+    this.counters.arrivals++;
+    this.mesh?.presence(undefined);
+    this.#presence.arrived(session, this.#now);
+    this.settle(session);
+  }
+
   /** Says `Welcome, NICK`. */
   welcome(session: Session): void {
     session.send({ type: "welcome", nick: session.nick, server: this.name, time: this.#wall });
@@ -363,7 +381,7 @@ export class Talker {
   }
 
   #unlist(session: Session): void {
-    if (session.state === "service") return;
+    if (session.state === "service" || session.state === "listening") return;
     this.roster.remove(session);
     this.mesh?.presence(undefined);
     if (session.state === "present") this.#presence.left(session.nick, this.#now);

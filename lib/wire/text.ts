@@ -35,6 +35,9 @@ export function isPlain(bytes: Uint8Array, start: number, end: number): boolean 
   return true;
 }
 
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f-\x9f]+/g;
+
 /** True for the control characters that nobody may send to another's terminal: C0 without tab, DEL, C1. */
 function isControl(code: number): boolean {
   return (code < 0x20 && code !== 0x09) || (code >= 0x7f && code <= 0x9f);
@@ -53,10 +56,5 @@ function isControl(code: number): boolean {
 export function visible(text: string): string {
   let i = 0;
   while (i < text.length && !isControl(text.charCodeAt(i))) i++;
-  if (i === text.length) return text;
-  let out = text.slice(0, i);
-  for (; i < text.length; i++) {
-    if (!isControl(text.charCodeAt(i))) out += text[i];
-  }
-  return out;
+  return i === text.length ? text : text.replace(CONTROLS, "");
 }

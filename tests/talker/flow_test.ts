@@ -44,14 +44,14 @@ Deno.test("flow: a doubtful reader's queue has an end, too", () => {
 Deno.test("flow: speakers wait for a slow reader, and go on when there is room", () => {
   const flow = new Flow<string>();
   flow.queued("bob", 2 * MIB, false, 0, 0);
-  assertEquals(flow.took("bob", 500_000, 2 * MIB, false, 500), false);
+  assertEquals(flow.took("bob", 500_000, 2 * MIB, false, false, 500), false);
   assertEquals(flow.state("bob"), "slow");
   flow.queued("bob", 2 * MIB + 1, false, 500, 600);
   assert(flow.congested);
-  assertEquals(flow.took("bob", 100_000, 2 * MIB - 100_000, false, 1000), false);
-  assertEquals(flow.took("bob", 200_000, 2 * MIB - 300_000, false, 1500), true);
+  assertEquals(flow.took("bob", 100_000, 2 * MIB - 100_000, false, false, 1000), false);
+  assertEquals(flow.took("bob", 200_000, 2 * MIB - 300_000, false, false, 1500), true);
   assert(!flow.congested);
-  assertEquals(flow.took("bob", 1 * MIB, 200 * 1024, false, 2000), false);
+  assertEquals(flow.took("bob", 1 * MIB, 200 * 1024, false, false, 2000), false);
   assertEquals(flow.size, 0);
 });
 
@@ -59,13 +59,13 @@ Deno.test("flow: less than 64 KiB/s is too little, and doesn't come back by one 
   const flow = new Flow<string>();
   flow.queued("bob", 4 * MIB, false, 0, 0);
   let now = 0;
-  for (; now <= 3000; now += 500) flow.took("bob", 10_000, 4 * MIB, false, now);
+  for (; now <= 3000; now += 500) flow.took("bob", 10_000, 4 * MIB, false, false, now);
   flow.check(now);
   assertEquals(flow.state("bob"), "stalled");
-  flow.took("bob", 60_000, 4 * MIB, false, now + 100);
+  flow.took("bob", 60_000, 4 * MIB, false, false, now + 100);
   flow.check(now + 200);
   assertEquals(flow.state("bob"), "stalled");
-  for (let i = 0; i < 8; i++) flow.took("bob", 64 * 1024, 4 * MIB, false, now += 500);
+  for (let i = 0; i < 8; i++) flow.took("bob", 64 * 1024, 4 * MIB, false, false, now += 500);
   flow.check(now);
   assertEquals(flow.state("bob"), "slow");
 });
@@ -74,10 +74,24 @@ Deno.test("flow: 64 KiB/s in gulps is enough", () => {
   const flow = new Flow<string>();
   flow.queued("bob", 4 * MIB, false, 0, 0);
   for (let now = 2_500; now < 60_000; now += 2_500) {
-    flow.took("bob", 160 * 1024, 4 * MIB, false, now);
+    flow.took("bob", 160 * 1024, 4 * MIB, false, false, now);
     assertEquals(flow.check(now).drop, []);
     assertEquals(flow.state("bob"), "slow", `after ${now} ms`);
   }
+});
+
+Deno.test("flow: one that takes all it is given at once is not slow, however little that was", () => {
+  const flow = new Flow<string>();
+  flow.queued("bob", 4 * MIB, false, 0, 0);
+  for (let now = 1_000; now < 20_000; now += 1_000) {
+    flow.took("bob", 10_000, 4 * MIB, false, true, now);
+    flow.check(now);
+    assertEquals(flow.state("bob"), "slow");
+  }
+  flow.check(24_000);
+  assertEquals(flow.state("bob"), "stalled");
+  flow.took("bob", 10_000, 4 * MIB, false, true, 25_000);
+  assertEquals(flow.state("bob"), "slow");
 });
 
 Deno.test("flow: who asks and doesn't read its answers is cut, however little they are", () => {

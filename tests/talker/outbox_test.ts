@@ -117,7 +117,7 @@ Deno.test("outbox: segments nobody reads any more are let go", () => {
   const feed = new Feed(FORMATS[0]);
   const first = new WeakRef(feed.tail);
   const outbox = new Outbox(feed);
-  for (let i = 0; i < 200; i++) append(feed, "x".repeat(1000));
+  for (let i = 0; i < 600; i++) append(feed, "x".repeat(1000));
   takeAll(outbox);
   // Whether it is collected is the engine's business; that nothing leads to it is ours.
   assert(feed.tail !== first.deref());

@@ -7,6 +7,7 @@
 import { MAX_HISTORY_REPLY, MAX_RANDOM_NUMBERS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { isoTime } from "../event.ts";
+import { censusLines } from "../census.ts";
 import type { Census } from "../mesh.ts";
 import { randomBetween } from "../random.ts";
 import { usage, wholeNumber, words } from "./usage.ts";
@@ -26,16 +27,10 @@ const who: Command = {
 };
 
 function showWho({ talker, reply }: CommandContext, { servers, silent }: Census): Outcome {
-  const all = [{ server: talker.name, nicks: talker.roster.nicks() }, ...servers]
-    .sort((a, b) => a.server < b.server ? -1 : a.server > b.server ? 1 : 0);
-  const users = all.reduce((sum, { nicks }) => sum + nicks.length, 0);
-  const counts = { users, servers: all.length };
-  reply(`There are ${users} users online on ${all.length} servers:`, counts);
-  for (const { server, nicks } of all) {
-    reply(`  Server: ${server}`, { server });
-    for (const nick of nicks) reply(`    ${nick}`, { server, nick });
+  const here = { server: talker.name, nicks: talker.roster.nicks() };
+  for (const { text, more } of censusLines({ servers: [here, ...servers], silent })) {
+    reply(text, more);
   }
-  if (silent.length > 0) reply(`No answer from: ${silent.join(", ")}`, { silent });
   return {};
 }
 

@@ -4,7 +4,8 @@
  * partition is never replayed.
  *
  * The state is JSON: `{"users": 3, "last": 17, "events": [...]}`, events being the last ones up to
- * number `last`.
+ * number `last`. `"quiet": true` is the state of a node that only has a look (`talker peer --map`): it
+ * comes and goes without a word.
  *
  * @module
  */
@@ -29,6 +30,7 @@ interface SharedPresence {
   users: number;
   last: number;
   events: SharedEvent[];
+  quiet?: true;
 }
 
 interface Remote {
@@ -37,6 +39,7 @@ interface Remote {
   /** The last announcement that was passed on; undefined before its first state came. */
   last: number | undefined;
   reachable: boolean;
+  quiet: boolean;
 }
 
 /** Servers that are out of reach and remembered: so that it is said when they are back. */
@@ -46,15 +49,17 @@ const MAX_REMEMBERED = 1_000;
 export class PresenceObserver {
   readonly #driver: MeshDriver;
   readonly #talker: () => Talker;
+  readonly #quiet: boolean;
   readonly #remotes = new Map<string, Remote>();
   #events: SharedEvent[] = [];
   #last = 0;
   #dirty = true;
 
-  /** Observes presence in the mesh of `driver`. */
-  constructor(driver: MeshDriver, talker: () => Talker) {
+  /** Observes presence in the mesh of `driver`; `quiet`: others are not to say when this node goes. */
+  constructor(driver: MeshDriver, talker: () => Talker, quiet = false) {
     this.#driver = driver;
     this.#talker = talker;
+    this.#quiet = quiet;
     driver.node.observe(KIND.presence, { stateChanged: (change) => this.#changed(change) });
   }
 
@@ -79,6 +84,7 @@ export class PresenceObserver {
     this.#dirty = false;
     const users = this.#talker().roster.size;
     const state: SharedPresence = { users, last: this.#last, events: this.#events };
+    if (this.#quiet) state.quiet = true;
     const payload = encodeText(JSON.stringify(state));
     this.#driver.now((node, now) => node.setState(KIND.presence, payload, now));
   }
@@ -88,15 +94,20 @@ export class PresenceObserver {
     const known = this.#remotes.get(id);
     if (known !== undefined && !known.reachable) this.#talker().notice(`${name} is back`);
     this.#remotes.delete(id);
-    this.#remotes.set(id, { name, users: known?.users ?? 0, last: undefined, reachable: true });
+    const users = known?.users ?? 0;
+    this.#remotes.set(id, { name, users, last: undefined, reachable: true, quiet: false });
   }
 
   /** A server can't be reached any more. */
   unreachable(id: string, name: string, left: boolean): void {
     const remote = this.#remotes.get(id);
+    if (remote?.quiet === true) {
+      this.#remotes.delete(id);
+      return;
+    }
     const users = remote?.users ?? 0;
     this.#talker().notice(`${name} ${left ? "has stopped" : "is unreachable"} (${users} users)`);
-    this.#remotes.set(id, { name, users, last: undefined, reachable: false });
+    this.#remotes.set(id, { name, users, last: undefined, reachable: false, quiet: false });
     if (this.#remotes.size <= MAX_REMEMBERED) return;
     for (const [other, { reachable }] of this.#remotes) {
       if (reachable) continue;
@@ -111,6 +122,7 @@ export class PresenceObserver {
     const remote = this.#remotes.get(origin);
     if (state === undefined || remote === undefined) return;
     remote.users = state.users;
+    remote.quiet = state.quiet === true;
     const before = remote.last;
     remote.last = state.last;
     if (before === undefined || state.last <= before) return;
@@ -130,13 +142,15 @@ function parsePresence(payload: Uint8Array): SharedPresence | undefined {
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const { users, last, events } = value;
+  const { users, last, events, quiet } = value;
   if (!isCount(users) || !isCount(last) || !Array.isArray(events) || events.length > EVENTS) {
     return undefined;
   }
   const checked = events.map(parseEvent);
   if (checked.includes(undefined)) return undefined;
-  return { users, last, events: checked as SharedEvent[] };
+  const state: SharedPresence = { users, last, events: checked as SharedEvent[] };
+  if (quiet === true) state.quiet = true;
+  return state;
 }
 
 function parseEvent(value: unknown): SharedEvent | undefined {
