@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a program for people
 /**
  * Makes the executable `dist/talker` (or the file that is named as argument), with exactly the flags
  * and permissions of `deno task server`.

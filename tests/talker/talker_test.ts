@@ -360,8 +360,8 @@ Deno.test("talker: whatever is said, all hear the same in the same order, and no
       const speakers = Array.from({ length: 4 }, () => new RoomClient(room));
       for (const [who, line] of script) {
         const lines = (speakers[who] as RoomClient).say(line);
-        // deno-lint-ignore no-control-regex
         for (const got of lines) {
+          // deno-lint-ignore no-control-regex
           assert(!/[\x00-\x08\x0a-\x1f\x7f-\x9f]/.test(got), JSON.stringify(got));
         }
         room.pass(100);
