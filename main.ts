@@ -27,13 +27,18 @@ interface Subcommand {
 const SUBCOMMANDS: readonly Subcommand[] = [
   {
     name: "server",
-    summary: "a chat server for line clients",
+    summary: "Run a chat server for line clients: nc, telnet, talker client.",
     load: () => import("./commands/server.ts"),
   },
   {
     name: "client",
-    summary: "the terminal client, and the tool for scripts",
+    summary: "Talk to a server: in a terminal, or from scripts.",
     load: () => import("./commands/client.ts"),
+  },
+  {
+    name: "peer",
+    summary: "a node of the mesh without line clients: a relay, an observer, a voice",
+    load: () => import("./commands/peer.ts"),
   },
 ];
 

@@ -5,7 +5,7 @@
  */
 
 import { commonFlags } from "../lib/cli/common_flags.ts";
-import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import { EXIT } from "../lib/cli/exit.ts";
 import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
@@ -13,16 +13,17 @@ import { reason } from "../lib/cli/reason.ts";
 import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
 import type { Shown } from "../lib/client/shown.ts";
-import { AddressError, formatAddress, type HostPort, parseTarget } from "../lib/net/address.ts";
+import { formatAddress, type HostPort } from "../lib/net/address.ts";
 import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
 import { MIB } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
+import { targetAddress } from "./target.ts";
 
 /** The subcommand and its flags. */
 export const clientCommand = defineCommand({
   name: "client",
-  summary: "the terminal client, and the tool for scripts",
+  summary: "Talk to a server: in a terminal, or from scripts.",
   usage: "talker client [FLAGS] [TARGET]",
   details: [
     "TARGET is host:port, [v6]:port, :port or a port (on this machine). Without one this machine's " +
@@ -113,21 +114,7 @@ function serverAddress(target: string | undefined, io: Io): HostPort {
     io.stderr.write(`talker: No TARGET given: trying this machine, ${formatAddress(server)}\n`);
     return server;
   }
-  const parsed = address(target);
-  if (parsed.kind === "address") return parsed;
-  throw new CommandError(
-    `Cannot look up "${target}": servers can't be found by name yet; give its address, ` +
-      `such as ${target}.local:${DEFAULT_PORT} or 192.168.1.5:${DEFAULT_PORT}`,
-  );
-}
-
-function address(target: string): ReturnType<typeof parseTarget> {
-  try {
-    return parseTarget(target);
-  } catch (error) {
-    if (error instanceof AddressError) throw new UsageError(error.message, { cause: error });
-    throw error;
-  }
+  return targetAddress(target, DEFAULT_PORT);
 }
 
 async function debugLogger(): Promise<ClientHost["debug"]> {

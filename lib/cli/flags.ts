@@ -19,7 +19,7 @@ export type Flags = Readonly<Record<string, Flag>>;
 export interface Command<F extends Flags = Flags> {
   /** The subcommand, such as `server`. */
   readonly name: string;
-  /** What it is, in a few words without a full stop. */
+  /** What it does, in one short sentence; the general help in `main.ts` has the same. */
   readonly summary: string;
   /** How it is called, such as `talker server [FLAGS]`. */
   readonly usage: string;

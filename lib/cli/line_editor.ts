@@ -226,19 +226,25 @@ export class LineEditor {
   }
 
   #wordLeft(): number {
-    const before = this.#text.slice(0, this.#cursor);
-    return before.length -
-      (/[\p{L}\p{M}\p{N}_]*[^\p{L}\p{M}\p{N}_]*$/u.exec(before)?.[0].length ?? 0);
+    return this.#leftOf(/[\p{L}\p{M}\p{N}_]*[^\p{L}\p{M}\p{N}_]*$/u);
+  }
+
+  #blankLeft(): number {
+    return this.#leftOf(/\S*\s*$/);
   }
 
   #wordRight(): number {
     const after = this.#text.slice(this.#cursor);
-    return this.#cursor +
-      (/^[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]*/u.exec(after)?.[0].length ?? 0);
+    const length = /^[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]*/u.exec(after)?.[0].length ?? 0;
+    const to = this.#cursor + length;
+    const there = to < this.#text.length ? segmenter.segment(this.#text).containing(to) : undefined;
+    return there === undefined || there.index === to ? to : there.index + there.segment.length;
   }
 
-  #blankLeft(): number {
+  /** Where what matches before the cursor begins, not in the midst of a grapheme. */
+  #leftOf(pattern: RegExp): number {
     const before = this.#text.slice(0, this.#cursor);
-    return before.length - (/\S*\s*$/.exec(before)?.[0].length ?? 0);
+    const to = before.length - (pattern.exec(before)?.[0].length ?? 0);
+    return segmenter.segment(this.#text).containing(to)?.index ?? to;
   }
 }

@@ -147,6 +147,8 @@ export class Client {
 
   /** When {@linkcode tick} is to be called, on the clock of `now`; Infinity where it needn't be. */
   get due(): number {
+    const { is } = this.#state;
+    if (is === "new" || is === "finished") return Infinity;
     return Math.min(this.#deadline, dueIn(this.#state, this.#lifeSign(), this.#entrance.due));
   }
 

@@ -169,8 +169,9 @@ export class Conversation {
 
   /** An answer to a line of the user. False where its tag belongs to none that waits for one. */
   answer(tag: string, event: Reply | Ok | Failure): boolean {
-    const outgoing = this.#outbox.find(tag)?.outgoing;
-    if (outgoing === undefined) return false;
+    const item = this.#outbox.find(tag);
+    if (item === undefined) return false;
+    const { outgoing } = item;
     if (event.type === "reply") {
       // The answer to the ping behind a bare line is of no interest.
       if (!outgoing.bare) this.#host.show({ kind: "reply", event, tag: outgoing.tag });
@@ -187,15 +188,15 @@ export class Conversation {
     if (outgoing.tag !== undefined) {
       this.#host.show({ kind: "confirmed", raw: event.raw, tag: outgoing.tag });
     }
-    this.#showOwn(event, outgoing);
+    if (!item.heard) this.#showOwn(event, outgoing);
     return true;
   }
 
   /** Where the server does not echo, a person sees the own line when it is confirmed. */
   #showOwn({ id, raw }: Ok, { said }: Outgoing): void {
-    if (said === undefined || id === undefined || !this.#options.interactive) return;
-    if (this.catchUp.knows(id)) return;
-    this.catchUp.remember(id);
+    if (said === undefined || !this.#options.interactive) return;
+    if (id !== undefined && this.catchUp.knows(id)) return;
+    if (id !== undefined) this.catchUp.remember(id);
     const { mine: nick, server } = this.nick;
     const { kind: type, text } = said;
     const event: Said = { type, id, time: undefined, nick, server, text, raw };

@@ -22,7 +22,8 @@ export interface Outgoing {
   readonly rest: string;
   /**
    * Without a tag, followed by a tagged `/ping`: what `/say` would change (blanks around it) or
-   * could not take (it is close to the limit).
+   * could not take (it is close to the limit). Its id is not told; so on a server that does not echo
+   * it may be said twice where a connection is lost at that moment.
    */
   readonly bare: boolean;
   /** Bytes on the wire, about. */

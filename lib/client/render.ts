@@ -43,6 +43,10 @@ const BOLD = 1, DIM = 2, RED = 31, YELLOW = 33, MAGENTA = 35;
  * ```
  */
 export function render(shown: Shown, options: RenderOptions): string[] {
+  return linesOf(shown, options).map(spaced);
+}
+
+function linesOf(shown: Shown, options: RenderOptions): string[] {
   const line = (mark: Mark, time: string | undefined, text: string) => [
     `${paint(options, timeText(time, options.now), DIM)} ${MARK[mark]} ${text}`,
   ];
@@ -53,12 +57,12 @@ export function render(shown: Shown, options: RenderOptions): string[] {
     }
     case "whisper": {
       const { nick, text, time } = shown.event;
-      const whole = paint(options, ` whispers: ${spaced(text)}`, MAGENTA);
+      const whole = paint(options, ` whispers: ${text}`, MAGENTA);
       return line("forUs", time, nickText(nick, options) + whole);
     }
     case "presence": {
       const { event, own } = shown;
-      if (!own) return line("none", event.time, paint(options, spaced(event.text), DIM));
+      if (!own) return line("none", event.time, paint(options, event.text, DIM));
       if (event.type !== "renamed") return [];
       return line("notice", event.time, `You are ${event.nick} now`);
     }
@@ -67,22 +71,22 @@ export function render(shown: Shown, options: RenderOptions): string[] {
       return line("notice", time, `You are ${nick} on ${server}; /help helps, Ctrl-D leaves`);
     }
     case "notice":
-      return line("notice", shown.event.time, spaced(shown.event.text));
+      return line("notice", shown.event.time, shown.event.text);
     case "status":
-      return line("notice", undefined, paint(options, spaced(shown.text), YELLOW));
+      return line("notice", undefined, paint(options, shown.text, YELLOW));
     case "reply": {
       const said = saidInReply(shown.event);
       if (said !== undefined) return line("none", said.time, saidText(said, false, false, options));
-      return [tagged(shown.tag, spaced(shown.event.text))];
+      return [tagged(shown.tag, shown.event.text)];
     }
     case "confirmed": {
       const { id } = shown.raw;
       return [tagged(shown.tag, typeof id === "string" ? `ok ${harmless(id)}` : "ok")];
     }
     case "failed":
-      return [paint(options, tagged(shown.tag, spaced(shown.text)), RED)];
+      return [paint(options, tagged(shown.tag, shown.text), RED)];
     case "fault":
-      return [paint(options, spaced(shown.event.text), RED)];
+      return [paint(options, shown.event.text, RED)];
     case "unknown":
       return [];
   }
@@ -90,7 +94,7 @@ export function render(shown: Shown, options: RenderOptions): string[] {
 
 /** A command of the user, above its answer. */
 export function renderCommand(command: string, options: RenderOptions): string {
-  return paint(options, `> ${spaced(harmless(command))}`, DIM);
+  return spaced(paint(options, `> ${harmless(command)}`, DIM));
 }
 
 /** The prompt, and how many characters of it are to be seen. */
@@ -115,7 +119,7 @@ export function nickColour(nick: string): number {
 
 function saidText(said: Said, own: boolean, mention: boolean, options: RenderOptions): string {
   const nick = own ? paint(options, said.nick, BOLD) : nickText(said.nick, options);
-  const text = mention ? paint(options, spaced(said.text), BOLD, YELLOW) : spaced(said.text);
+  const text = mention ? paint(options, said.text, BOLD, YELLOW) : said.text;
   return said.type === "speech" ? `${nick}: ${text}` : `* ${nick} ${text}`;
 }
 

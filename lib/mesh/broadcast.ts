@@ -3,7 +3,13 @@
  * sending them on. Puts together what was seen, the log, the trees and the sync.
  */
 import { type Batch, type BatchBuilder, encodeBatches, TYPE_REPLY } from "../wire/mesh_batch.ts";
-import type { Announcement, Lack, StreamId, StreamRange } from "../wire/mesh_message.ts";
+import type {
+  Announcement,
+  Lack,
+  StreamId,
+  StreamRange,
+  WantedRange,
+} from "../wire/mesh_message.ts";
 import type { Gap, MeshContext } from "./context.ts";
 import type { NodeId } from "./identity.ts";
 import { FETCH_BYTES } from "./limits.ts";
@@ -11,6 +17,7 @@ import type { Link } from "./links.ts";
 import { Log } from "./log.ts";
 import type { Observers } from "./observers.ts";
 import { idOf, Plumtree } from "./plumtree.ts";
+import { Seeks } from "./seeks.ts";
 import { type AcceptedPart, Seen, type Stream } from "./seen.ts";
 import type { MeshStore } from "./store.ts";
 import { Sync } from "./sync.ts";
@@ -34,6 +41,7 @@ export class Broadcast {
   readonly log: Log;
   readonly tree: Plumtree;
   readonly sync: Sync;
+  readonly seeks: Seeks;
   readonly #own: Stream;
 
   constructor(
@@ -55,6 +63,7 @@ export class Broadcast {
         context.effects.note?.("warning", `Forgot the origin ${origin.id}: too many are known`);
       },
     });
+    this.seeks = new Seeks(context);
     this.log = new Log(limits, store && ((batch) => store.evict(batch)));
     this.sync = new Sync(context, this.seen, this.tree, {
       gap: (stream, to, isPast) => this.#declareGap(stream, to, isPast),
@@ -138,7 +147,10 @@ export class Broadcast {
       this.seen.markPast(stream, batch.first - 1);
     }
     const result = this.seen.accept(stream, batch, now);
-    if (isReply) this.sync.replied(link);
+    if (isReply) {
+      this.sync.replied(link);
+      if (this.seeks.size > 0) this.seeks.received(batch, link);
+    }
     switch (result.type) {
       case "accepted":
         if (!isReply) this.tree.fed(stream, link);
@@ -205,14 +217,40 @@ export class Broadcast {
   }
 
   /** The peer asks for messages: sends what fits into one answer, and says what is not there. */
-  serve(link: Link, request: number, ranges: readonly StreamRange[]): void {
+  serve(link: Link, request: number, ranges: readonly WantedRange[]): void {
     const lacks: Lack[] = [];
     let budget = FETCH_BYTES;
     for (const range of ranges) {
       if (budget <= 0) break;
-      budget -= this.#serveRange(link, range, budget, lacks);
+      budget -= range.token === 0
+        ? this.#serveRange(link, range, budget, lacks)
+        : this.#serveSearch(link, range, budget, lacks);
     }
     this.context.send(link, { type: "end", request, lacks });
+  }
+
+  // As a part of a search: what we don't have is asked of all others, once.
+  #serveSearch(link: Link, range: WantedRange, budget: number, lacks: Lack[]): number {
+    const { token, origin, incarnation, from, to } = range;
+    const isOurs = this.seen.get(origin, incarnation)?.search.token === token;
+    const role = isOurs ? "crossing" : this.seeks.role(link, token);
+    if (role === "crossing") {
+      lacks.push({ origin, incarnation, from, to, later: false });
+      return 0;
+    }
+    const missing: Lack[] = [];
+    const sent = this.#serveRange(link, range, budget, missing);
+    const [hole] = missing;
+    if (hole === undefined) return sent;
+    const isSought = role === "first" ? this.seeks.goOn(token, hole) : this.seeks.isOpen(token);
+    lacks.push(...missing.map((lack) => lack === hole ? { ...lack, later: isSought } : lack));
+    return sent;
+  }
+
+  /** The answer to what was asked of the peer is complete. */
+  ended(link: Link, request: number, lacks: readonly Lack[]): void {
+    if (this.seeks.has(request)) this.seeks.ended(link, request, lacks);
+    else this.sync.ended(link, request, lacks);
   }
 
   #serveRange(link: Link, range: StreamRange, budget: number, lacks: Lack[]): number {
@@ -271,13 +309,14 @@ export class Broadcast {
 
   /** A link that was up is gone. */
   linkDown(link: Link): void {
+    this.seeks.linkDown(link);
     this.sync.linkDown(link);
     this.tree.linkDown(link, this.seen.streams());
   }
 
   /** When {@linkcode tick} is due. */
   get due(): number {
-    return Math.min(this.tree.due, this.sync.due);
+    return Math.min(this.tree.due, this.sync.due, this.seeks.due);
   }
 
   /** Does what is due. */
@@ -285,5 +324,6 @@ export class Broadcast {
     const { now } = this.context;
     if (now >= this.tree.due) this.tree.announce();
     if (now >= this.sync.due) this.sync.pump();
+    this.seeks.tick();
   }
 }

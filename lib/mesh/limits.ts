@@ -68,11 +68,11 @@ export const FETCH_BYTES = 256 * 1024;
 /** Ranges in one fetch. */
 export const FETCH_RANGES = 512;
 
-/** Ms for which a range is sought on behalf of a peer: as long as the peer waits before it declares a gap. */
+/** Ms for which a search is remembered: as long as the peer waits before it declares a gap. */
 export const SEEK_FOR = 10_000;
 
-/** Ranges that are sought on behalf of peers at a time. */
-export const MAX_SEEKS = 1_000;
+/** Searches that come through a node at a time: one for each of the origins of a large mesh. */
+export const MAX_SEEKS = 10_000;
 
 /** Entries in one list frame that we send, so that it stays below 100 KB. */
 export const LIST_CHUNK = 2_000;

@@ -79,6 +79,11 @@ export class Membership {
     return this.#present.has(id);
   }
 
+  /** In which life a node can be reached, if it can. */
+  incarnationOf(id: NodeId): number | undefined {
+    return this.#present.get(id);
+  }
+
   #schedule(): void {
     if (this.#due === Infinity) this.#due = this.context.now + STATE_FLUSH;
   }

@@ -10,30 +10,21 @@
 import type { BatchBuilder } from "../wire/mesh_batch.ts";
 import { MeshFrameError } from "../wire/mesh_bytes.ts";
 import { MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
-import {
-  decodeMeshMessage,
-  type IAm,
-  type MeshMessage,
-  PROTOCOL_VERSIONS,
-  type RefusalCode,
-} from "../wire/mesh_message.ts";
+import { decodeMeshMessage, type MeshMessage, type RefusalCode } from "../wire/mesh_message.ts";
 import { Broadcast, ForgedError, type Published } from "./broadcast.ts";
-import { type DirectRequest, MeshContext, type MeshCounters, type MeshEffects } from "./context.ts";
+import { type DirectRequest, MeshContext, type MeshEffects } from "./context.ts";
 import { Gathers, type Question } from "./gather.ts";
-import {
-  compareLinks,
-  decideHello,
-  type Identity,
-  newNonce,
-  type NodeId,
-  type Random,
-} from "./identity.ts";
-import { DEFAULT_LIMITS, HEARTBEAT_EVERY, MAX_LINKS, type MeshLimits } from "./limits.ts";
-import { decideHeartbeat, isSuspect, Link, type LinkId, smoothRoundTrip } from "./links.ts";
+import type { Identity, NodeId, Random } from "./identity.ts";
+import { DEFAULT_LIMITS, type MeshLimits } from "./limits.ts";
+import { LinkTable } from "./link_table.ts";
+import type { Link, LinkId } from "./links.ts";
 import { Membership } from "./membership.ts";
 import { type Observer, Observers } from "./observers.ts";
+import type { KnownNode, MeshStats, Peer } from "./report.ts";
 import { type Outgoing, Routes } from "./routes.ts";
 import type { MeshStore } from "./store.ts";
+
+export type { KnownNode, MeshStats, Peer } from "./report.ts";
 
 /** What a node is made of. */
 export interface MeshOptions {
@@ -48,43 +39,6 @@ export interface MeshOptions {
 
 /** A message for one node. */
 export type Direct = Pick<Outgoing, "to" | "kind" | "payload" | "timeout" | "finished">;
-
-/** A direct peer. */
-export interface Peer {
-  readonly link: LinkId;
-  readonly id: NodeId;
-  readonly incarnation: number;
-  readonly name: string;
-  readonly initiator: boolean;
-  /** Round-trip time in ms; undefined before it was measured. */
-  readonly roundTrip: number | undefined;
-  /** When the link came up, in ms. */
-  readonly since: number;
-}
-
-/** A node that can be reached. */
-export interface KnownNode {
-  readonly id: NodeId;
-  readonly name: string;
-  readonly incarnation: number;
-  /** Sorted ids. */
-  readonly links: readonly NodeId[];
-  readonly isCutPoint: boolean;
-}
-
-/** Counters, and how full the tables are. */
-export interface MeshStats extends MeshCounters {
-  readonly links: number;
-  readonly reachable: number;
-  readonly origins: number;
-  readonly retainedMessages: number;
-  readonly retainedBytes: number;
-  readonly pendingBytes: number;
-  readonly behind: number;
-  readonly stateRecords: number;
-  readonly routedUnderWay: number;
-  readonly gathers: number;
-}
 
 /**
  * A node of the mesh, without its sockets.
@@ -109,15 +63,11 @@ export class MeshNode {
   readonly #context: MeshContext;
   readonly #observers = new Observers();
   readonly #broadcast: Broadcast;
-  get __b() {
-    return this.#broadcast;
-  }
   readonly #membership: Membership;
+  readonly #links: LinkTable;
   readonly #routes: Routes;
   readonly #gathers: Gathers;
-  #heartbeatDue = Infinity;
   #evictDue: number;
-  #isCloned = false;
 
   constructor(options: MeshOptions) {
     this.identity = options.identity;
@@ -133,13 +83,25 @@ export class MeshNode {
       options.store,
     );
     this.#membership = new Membership(context, this.#observers, {
-      newerLife: (id, incarnation) => this.#newerLife(id, incarnation),
+      newerLife: (id, incarnation) => this.#links.newerLife(id, incarnation),
       heard: (id, incarnation) => void this.#broadcast.seen.hear(id, incarnation, context.now),
       lost: (lost) => {
         const nodes = new Set(lost);
         this.#routes.lost(nodes);
         this.#gathers.lost(nodes);
       },
+    });
+    this.#links = new LinkTable(context, {
+      up: (link) => {
+        this.#broadcast.sync.sendSummary(link);
+        this.#membership.sendAll(link);
+        this.#membership.linksChanged();
+      },
+      down: (link) => {
+        this.#broadcast.linkDown(link);
+        this.#membership.linksChanged();
+      },
+      aliveAs: (id) => this.#membership.incarnationOf(id),
     });
     this.#routes = new Routes(
       context,
@@ -155,16 +117,7 @@ export class MeshNode {
   /** A connection is there; `initiator` tells whether this node made it. Says who we are. */
   linkOpened(id: LinkId, initiator: boolean, now: number): void {
     this.#context.now = now;
-    const link = new Link(id, initiator, newNonce(this.#context.random), now);
-    this.#context.links.set(id, link);
-    this.#heartbeatDue = Math.min(this.#heartbeatDue, now + HEARTBEAT_EVERY);
-    if (this.#context.links.size > MAX_LINKS) {
-      this.#drop(link, "full", `${this.identity.name} has ${MAX_LINKS} links already`);
-    } else {
-      const { min: minVersion, max: maxVersion } = PROTOCOL_VERSIONS;
-      const { nonce } = link;
-      this.#context.send(link, { type: "iAm", minVersion, maxVersion, ...this.identity, nonce });
-    }
+    this.#links.open(id, initiator);
     this.#context.flush();
   }
 
@@ -178,7 +131,7 @@ export class MeshNode {
   linkClosed(id: LinkId, now: number): void {
     this.#context.now = now;
     const link = this.#context.links.get(id);
-    if (link !== undefined) this.#forget(link, "close");
+    if (link !== undefined) this.#links.forget(link, "close");
     this.#context.flush();
   }
 
@@ -186,7 +139,7 @@ export class MeshNode {
   dropLink(id: LinkId, code: RefusalCode, reason: string, now: number): void {
     this.#context.now = now;
     const link = this.#context.links.get(id);
-    if (link !== undefined) this.#drop(link, code, reason);
+    if (link !== undefined) this.#links.drop(link, code, reason);
     this.#context.flush();
   }
 
@@ -203,7 +156,7 @@ export class MeshNode {
       const isForged = error instanceof ForgedError;
       if (!isForged && !(error instanceof MeshFrameError)) throw error;
       context.counters.refused++;
-      this.#drop(link, isForged ? "forged" : "protocol", error.message);
+      this.#links.drop(link, isForged ? "forged" : "protocol", error.message);
     }
     context.flush();
   }
@@ -224,7 +177,7 @@ export class MeshNode {
       case "want":
         return broadcast.serve(link, message.request, message.ranges);
       case "end":
-        return broadcast.sync.ended(link, message.request, message.lacks);
+        return broadcast.ended(link, message.request, message.lacks);
       case "prune":
         return broadcast.pruned(link, message.streams);
       case "graft":
@@ -236,114 +189,22 @@ export class MeshNode {
       case "ping":
         return this.#context.send(link, { type: "pong", token: message.token });
       case "pong":
-        link.roundTrip = smoothRoundTrip(
-          link.roundTrip,
-          Math.max(0, this.#context.now - message.token),
-        );
-        return;
+        return this.#links.answered(link, message.token);
       case "iAm":
-        return this.#greeted(link, message);
+        return this.#links.greeted(link, message);
       case "refuse":
-        return this.#end(link, message.code, message.reason, true);
+        return this.#links.end(link, message.code, message.reason, true);
       case "goodbye":
-        return this.#end(link, "goodbye", "The peer stopped", true);
+        return this.#links.end(link, "goodbye", "The peer stopped", true);
     }
-  }
-
-  #greeted(link: Link, hello: IAm): void {
-    if (link.phase.name === "up") throw new MeshFrameError("A second I-AM");
-    link.hello = hello;
-    if (this.#isCloned) return this.#drop(link, "clone", `${this.identity.name} has a clone`);
-    const context = this.#context;
-    let existing = context.up.get(hello.id);
-    if (existing?.phase.name === "up" && existing.phase.peer.incarnation < hello.incarnation) {
-      // Most likely the peer was started again, and its old connection is not noticed as dead yet.
-      if (isSuspect(existing, context.now)) {
-        this.#drop(existing, "silent", `${hello.name} was started again`);
-        existing = undefined;
-      }
-    }
-    const decision = decideHello(this.identity, hello, { alive: this.#aliveAs(hello.id) });
-    if (decision.type === "refuse") return this.#drop(link, decision.code, decision.reason);
-    if (existing?.phase.name === "up") {
-      const keys = [
-        existing.key(this.identity.id, existing.phase.peer),
-        link.key(this.identity.id, hello),
-      ] as const;
-      const reason = `${this.identity.name} and ${hello.name} are linked already`;
-      if (!isSuspect(existing, context.now) && compareLinks(...keys) < 0) {
-        return this.#drop(link, "duplicate", reason);
-      }
-      this.#drop(existing, "duplicate", reason);
-    }
-    const { version } = decision;
-    link.transition("accept", { peer: hello, version, since: context.now });
-    context.up.set(hello.id, link);
-    this.#broadcast.sync.sendSummary(link);
-    this.#membership.sendAll(link);
-    this.#membership.linksChanged();
-    context.tell(() => context.effects.linkUp?.(link.id, identityOf(hello)));
-  }
-
-  // The incarnation in which a node is alive: by our link to it, or by the topology.
-  #aliveAs(id: NodeId): number | undefined {
-    const link = this.#context.up.get(id);
-    if (link?.phase.name === "up") return link.phase.peer.incarnation;
-    if (!this.#membership.isPresent(id)) return undefined;
-    return this.#membership.topology.record(id)?.incarnation;
-  }
-
-  #newerLife(id: NodeId, incarnation: number): void {
-    const context = this.#context;
-    if (id !== this.identity.id) {
-      const link = context.up.get(id);
-      if (link?.phase.name !== "up" || link.phase.peer.incarnation >= incarnation) return;
-      const { name } = link.phase.peer;
-      this.#drop(link, "clone", `The node ${id} of ${name} is alive in a newer life elsewhere`);
-      return;
-    }
-    if (this.#isCloned) return;
-    this.#isCloned = true;
-    const reason = `The node ${id} is alive in a newer life elsewhere: was its data copied?`;
-    for (const link of [...context.links.values()]) this.#drop(link, "clone", reason);
-    context.tell(() => context.effects.cloned?.(reason));
-  }
-
-  #drop(link: Link, code: RefusalCode, reason: string): void {
-    this.#context.send(link, { type: "refuse", code, reason });
-    this.#end(link, code, reason, false);
-  }
-
-  #end(link: Link, code: RefusalCode | "goodbye", reason: string, remote: boolean): void {
-    this.#forget(link, "refuse");
-    const { hello } = link;
-    this.#context.effects.drop(link.id, code, reason, remote, hello && identityOf(hello));
-  }
-
-  #forget(link: Link, event: "close" | "refuse"): void {
-    const context = this.#context;
-    const { phase } = link;
-    link.transition(event);
-    context.links.delete(link.id);
-    if (phase.name !== "up") return;
-    const { peer } = phase;
-    // Only if it is this link that is known for the peer.
-    if (context.up.get(peer.id) === link) context.up.delete(peer.id);
-    this.#broadcast.linkDown(link);
-    this.#membership.linksChanged();
-    context.tell(() => context.effects.linkDown?.(link.id, identityOf(peer)));
   }
 
   /** Says goodbye on all links, and drops them. */
   leave(now: number): void {
-    const context = this.#context;
-    context.now = now;
+    this.#context.now = now;
     this.#membership.leave();
-    for (const link of [...context.links.values()]) {
-      context.send(link, { type: "goodbye" });
-      this.#end(link, "goodbye", `${this.identity.name} stops`, false);
-    }
-    context.flush();
+    this.#links.leave();
+    this.#context.flush();
   }
 
   // ---------------------------------------------------------------- messages
@@ -424,7 +285,7 @@ export class MeshNode {
   /** When {@linkcode tick} is to be called, in ms. It may be called earlier. */
   nextWake(): number {
     return Math.min(
-      this.#heartbeatDue,
+      this.#links.due,
       this.#evictDue,
       this.#broadcast.due,
       this.#membership.due,
@@ -436,7 +297,7 @@ export class MeshNode {
   /** Does what is due at `now`. */
   tick(now: number): void {
     this.#context.now = now;
-    if (now >= this.#heartbeatDue) this.#heartbeats(now);
+    this.#links.tick();
     if (now >= this.#evictDue) {
       this.#evictDue = now + EVICT_EVERY;
       this.#broadcast.log.evict(now);
@@ -446,22 +307,6 @@ export class MeshNode {
     this.#routes.tick();
     this.#gathers.tick();
     this.#context.flush();
-  }
-
-  #heartbeats(now: number): void {
-    this.#heartbeatDue = Infinity;
-    for (const link of [...this.#context.links.values()]) {
-      let decision = decideHeartbeat(link, now);
-      if (decision.type === "ping") {
-        this.#context.send(link, { type: "ping", token: Math.floor(now) });
-        link.heartbeatDue = now + HEARTBEAT_EVERY;
-        decision = decideHeartbeat(link, now);
-      }
-      if (decision.type === "drop") this.#drop(link, decision.code, decision.reason);
-      if (decision.type === "wait") {
-        this.#heartbeatDue = Math.min(this.#heartbeatDue, decision.until);
-      }
-    }
   }
 
   // ---------------------------------------------------------------- queries
@@ -535,10 +380,6 @@ function checkPayload(payload: Uint8Array): void {
       `Cannot send ${payload.length} bytes: at most ${MAX_MESH_PAYLOAD} fit into one message`,
     );
   }
-}
-
-function identityOf({ id, incarnation, name, mesh }: IAm): Identity {
-  return { id, incarnation, name, mesh };
 }
 
 function compareText(a: string, b: string): number {

@@ -5,7 +5,7 @@
  * what could not be sent, and asks for more. So live traffic passes between the parts, and the
  * sender keeps no state.
  */
-import type { Announcement, Holding, Lack, StreamRange } from "../wire/mesh_message.ts";
+import type { Announcement, Holding, Lack, WantedRange } from "../wire/mesh_message.ts";
 import type { MeshContext } from "./context.ts";
 import {
   ASK_AGAIN_AFTER,
@@ -16,6 +16,7 @@ import {
 } from "./limits.ts";
 import type { Link } from "./links.ts";
 import { announcementOf, holds, idOf, type Plumtree } from "./plumtree.ts";
+import { FIRST_TOKEN, Seeks } from "./seeks.ts";
 import type { Seen, Stream } from "./seen.ts";
 
 /** What the sync causes elsewhere. */
@@ -311,13 +312,21 @@ export class Sync {
     stream.ahead.set(link, theirs);
   }
 
+  // One search for each hole in the news, whoever is asked.
+  #searchFor(stream: Stream): number {
+    if (stream.search.from !== stream.next) {
+      stream.search = { token: Seeks.token(this.context.random), from: stream.next };
+    }
+    return stream.search.token;
+  }
+
   #ask(link: Link, streams: Stream[]): void {
     const { now } = this.context;
     const grafts = streams.filter((stream) =>
       stream.missing === stream.next && stream.parent !== link
     );
     if (grafts.length > 0) this.tree.graft(grafts, link);
-    const ranges: StreamRange[] = [];
+    const ranges: WantedRange[] = [];
     const asked = new Map<Stream, number>();
     for (const stream of streams) {
       const from = stream.missing;
@@ -326,9 +335,14 @@ export class Sync {
       const to = from === stream.next
         ? Math.min(stream.ahead.get(link)!.head, (this.seen.firstPending(stream) ?? Infinity) - 1)
         : Math.min(stream.ahead.get(link)!.head, stream.pastEnd);
-      ranges.push({ ...idOf(stream), from, to: Math.max(from, to) });
+      ranges.push({
+        ...idOf(stream),
+        from,
+        to: Math.max(from, to),
+        token: from === stream.next ? this.#searchFor(stream) : 0,
+      });
     }
-    const request = this.#requests = (this.#requests + 1) >>> 0;
+    const request = this.#requests = this.#requests % (FIRST_TOKEN - 1) + 1;
     link.fetch = { request, streams: asked, heard: now, answered: false };
     this.#due = Math.min(this.#due, now + FETCH_TIMEOUT);
     this.context.send(link, { type: "want", request, ranges });

@@ -144,7 +144,7 @@ export class Topology {
       this.#before = this.#search(NOTHING);
     }
     const before = avoid === undefined ? this.#before : this.#search(avoid, to);
-    if (!before.has(to)) return undefined;
+    if (to !== this.self && !before.has(to)) return undefined;
     const path = [to];
     for (let at = to; at !== this.self;) path.push(at = before.get(at)!);
     return path.reverse();

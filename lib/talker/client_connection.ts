@@ -194,6 +194,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   /** Looks at the first `count` bytes of the buffer, and reads on. */
   #took(count: number): void {
     const buffer = this.#buffer;
+    this.#server.reading(count);
     this.#server.setTime();
     const bytes = buffer.subarray(0, count);
     try {
@@ -232,7 +233,10 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   #drain(): void {
     this.#drained = true;
     if (this.#ended) this.close();
-    else this.#connection.closeWrite().catch(this.#broken);
+    else {
+      this.#server.drained(this);
+      this.#connection.closeWrite().catch(this.#broken);
+    }
   }
 
   #keepBuffer(): void {

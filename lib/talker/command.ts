@@ -45,6 +45,8 @@ export interface CommandLine {
   tag: string | undefined;
   /** The command's name, without the slash, in lower case. */
   name: string;
+  /** The same as it was typed. */
+  typed: string;
   rest: string;
 }
 
@@ -69,9 +71,9 @@ export function parseCommandLine(line: string): CommandLine | undefined {
   const text = tagged?.[2] ?? line;
   if (!text.startsWith("/")) return undefined;
   if (text.startsWith("//")) {
-    return tag === undefined ? undefined : { tag, name: "say", rest: text.slice(1) };
+    return tag === undefined ? undefined : { tag, name: "say", typed: "say", rest: text.slice(1) };
   }
   const blank = text.search(/\s/);
-  const name = (blank < 0 ? text.slice(1) : text.slice(1, blank)).toLowerCase();
-  return { tag, name, rest: blank < 0 ? "" : text.slice(blank).trim() };
+  const typed = blank < 0 ? text.slice(1) : text.slice(1, blank);
+  return { tag, name: typed.toLowerCase(), typed, rest: blank < 0 ? "" : text.slice(blank).trim() };
 }

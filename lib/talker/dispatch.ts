@@ -26,17 +26,15 @@ export function dispatch(talker: Talker, session: Session, text: string): void {
 }
 
 function run(talker: Talker, session: Session, line: CommandLine): Outcome | Promise<Outcome> {
-  const { name, rest, tag } = line;
+  const { name, typed, rest, tag } = line;
   const command = findCommand(name);
   if (command === undefined) {
-    const text = `Unknown command: /${name}; did you mean /${nearestCommand(name)}?`;
+    const text = `Unknown command: /${typed}; did you mean /${nearestCommand(name)}?`;
     return { error: "unknown-command", text };
   }
   if (command.operator === true && !session.operator) {
-    return {
-      error: "denied",
-      text: `/${command.name} is for operators: it is accepted from the server's own machine only`,
-    };
+    const text = `Not allowed: /${command.name} is for operators (talker server --admin)`;
+    return { error: "denied", text };
   }
   if (session.pending >= MAX_PENDING_COMMANDS) {
     const text = `${session.pending} commands wait for their answers: read those first`;

@@ -46,7 +46,7 @@ export interface Said {
  * const feed = new Feed(FORMATS[0]), history = new History();
  * const bytes = (text: string) => new TextEncoder().encode(text);
  * feed.append(bytes("bob: "), bytes("hi"));
- * history.add({ prefix: "k.1.", server: "kitchen" }, 1, 0, "bob", false, feed.tail, 5, 7);
+ * history.add({ prefix: "k.1.", server: "kitchen" }, 1, 0, 0, "bob", false, feed.tail, 5, 7);
  * assert(history.last(10, 0)[0]?.text === "hi");
  * ```
  */
@@ -58,6 +58,8 @@ export class History {
   readonly #origins: (Origin | undefined)[];
   readonly #sequences: Float64Array;
   readonly #times: Float64Array;
+  /** When they came here: clocks of other servers may be wrong by hours. */
+  readonly #arrivals: Float64Array;
   readonly #from: Uint32Array;
   readonly #to: Uint32Array;
   readonly #nicks: string[];
@@ -81,6 +83,7 @@ export class History {
     this.#origins = new Array<Origin | undefined>(lines).fill(undefined);
     this.#sequences = new Float64Array(lines);
     this.#times = new Float64Array(lines);
+    this.#arrivals = new Float64Array(lines);
     this.#from = new Uint32Array(lines);
     this.#to = new Uint32Array(lines);
     this.#actions = new Uint8Array(lines);
@@ -98,11 +101,12 @@ export class History {
     return this.#bytes;
   }
 
-  /** Remembers a line, whose text is segment.bytes[from..to). */
+  /** Remembers a line said at `time` that came at `now`; its text is segment.bytes[from..to). */
   add(
     origin: Origin,
     sequence: number,
     time: number,
+    now: number,
     nick: string,
     action: boolean,
     segment: Segment,
@@ -117,6 +121,7 @@ export class History {
     this.#origins[at] = origin;
     this.#sequences[at] = sequence;
     this.#times[at] = time;
+    this.#arrivals[at] = now;
     this.#from[at] = from;
     this.#to[at] = to;
     this.#actions[at] = action ? 1 : 0;
@@ -128,7 +133,7 @@ export class History {
 
   /** Forgets what is too old at `time` (milliseconds since 1970). */
   expire(time: number): void {
-    while (this.#count > 0 && time - (this.#times[this.#oldest] as number) > this.#maxAge) {
+    while (this.#count > 0 && time - (this.#arrivals[this.#oldest] as number) > this.#maxAge) {
       this.#drop();
     }
   }

@@ -8,7 +8,7 @@
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { Connection, Listener } from "../net/transport.ts";
-import { MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../wire/limits.ts";
+import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { encodeEvent, formatOf } from "./format.ts";
 import { Flow } from "./flow.ts";
@@ -16,8 +16,17 @@ import { Talker, type TalkerOptions } from "./talker.ts";
 
 /** How often watched clients are looked at, in milliseconds. */
 const FLOW_CHECK_MS = 100;
-/** How long a session that is over may take to get the rest, in milliseconds. */
-const FINISH_MS = 5_000;
+/** How long a client may take nothing of the rest when its session is over, in milliseconds. */
+const FINISH_IDLE_MS = 10_000;
+/** How long clients have to take the rest when the server stops, in milliseconds. */
+const STOP_MS = 5_000;
+/** How long a client that got everything may stay connected, in milliseconds: half a second when the server stops. */
+const LINGER_MS = 5_000, STOP_LINGER_MS = 500;
+/**
+ * Bytes that are read in one round at the most: then reading waits until they have gone out, or a busy
+ * machine would take in more and more.
+ */
+const READ_PER_ROUND = 1024 * 1024;
 /** How long to wait when no connection can be accepted (too many open files), in milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
 /** A complaint about accepting is logged at most this often, in milliseconds. */
@@ -56,7 +65,7 @@ export class LineServer {
   turn = 0;
   readonly #options: LineServerOptions;
   readonly #clients = new Set<ClientConnection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #admission: Admission;
   readonly #listeners = new Set<Listener>();
   readonly #flow = new Flow<ClientConnection>();
   readonly #held = new Set<ClientConnection>();
@@ -70,6 +79,10 @@ export class LineServer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
   #stopped: (() => void) | undefined;
+  /** Bytes read since the last round. */
+  #read = 0;
+  /** When one of those whose session is over is to be looked at. */
+  #finishDue = Infinity;
   #refused = 0;
   #lost = 0;
   #cut = 0;
@@ -77,6 +90,7 @@ export class LineServer {
   /** A server without a port: {@linkcode listen} adds them. */
   constructor(options: LineServerOptions) {
     this.#options = options;
+    this.#admission = new Admission(options.maxClients, options.maxClientsPerAddress);
     this.talker = new Talker({ ...options, wakeAll: () => this.#serveAll() });
     this.talker.stats = () => [
       ...options.mesh?.stats() ?? [],
@@ -98,7 +112,8 @@ export class LineServer {
 
   /** True while speakers are to wait for slow readers. */
   get congested(): boolean {
-    return this.#flow.congested || this.talker.mesh?.congested === true;
+    return this.#flow.congested || this.#read > READ_PER_ROUND ||
+      this.talker.mesh?.congested === true;
   }
 
   /** Speakers that waited may go on, if nothing else holds them up. */
@@ -111,6 +126,12 @@ export class LineServer {
   listen(listener: Listener, framed: boolean): void {
     this.#listeners.add(listener);
     void this.#accept(listener, framed);
+  }
+
+  /** `count` bytes of a client are about to be looked at. */
+  reading(count: number): void {
+    this.#read += count;
+    if (this.#read > READ_PER_ROUND) this.#arm();
   }
 
   /** Tells the talker what time it is. Returns the monotonic time in milliseconds. */
@@ -132,12 +153,14 @@ export class LineServer {
     for (const client of this.#clients) {
       client.session.send({ type: "notice", time: this.talker.wall, text });
     }
-    for (const client of this.#clients) this.talker.dismiss(client.session);
+    const stopped = new Promise<void>((resolve) => this.#stopped = resolve);
+    for (const client of this.#clients) {
+      this.talker.dismiss(client.session);
+      this.#finishBy(client, now + STOP_MS);
+    }
     this.#schedule(now);
-    return new Promise((resolve) => {
-      this.#stopped = resolve;
-      this.#checkStopped();
-    });
+    this.#checkStopped();
+    return stopped;
   }
 
   // The connections' side.
@@ -154,6 +177,9 @@ export class LineServer {
   took(client: ClientConnection, count: number, prompt: boolean): void {
     const now = performance.now();
     client.tookAt = now;
+    if (client.deadline !== undefined && this.#stopped === undefined) {
+      client.deadline = now + FINISH_IDLE_MS;
+    }
     if (this.#flow.size === 0) return;
     const { unread } = client.session;
     if (this.#flow.took(client, count, client.queued, unread, prompt, now)) this.#release();
@@ -167,10 +193,22 @@ export class LineServer {
   /** `client`'s session is over. */
   finishing(client: ClientConnection): void {
     const now = performance.now();
-    client.deadline = now + FINISH_MS;
     this.#finishing.add(client);
+    this.#finishBy(client, now + (this.#stopped === undefined ? FINISH_IDLE_MS : STOP_MS));
     this.serve(client);
     this.#schedule(now);
+  }
+
+  /** `client` got everything, and knows that nothing will follow: it may close. */
+  drained(client: ClientConnection): void {
+    const now = performance.now();
+    this.#finishBy(client, now + (this.#stopped === undefined ? LINGER_MS : STOP_LINGER_MS));
+    this.#schedule(now);
+  }
+
+  #finishBy(client: ClientConnection, deadline: number): void {
+    client.deadline = deadline;
+    this.#finishDue = Math.min(this.#finishDue, deadline);
   }
 
   /** What `client` sent could not be dealt with: a fault of ours, which ends its connection and no other. */
@@ -188,9 +226,7 @@ export class LineServer {
     this.#clients.delete(client);
     this.#held.delete(client);
     this.#finishing.delete(client);
-    const left = (this.#perAddress.get(client.address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(client.address, left);
-    else this.#perAddress.delete(client.address);
+    this.#admission.leave(client.address);
     const now = this.setTime();
     this.talker.leave(client.session);
     if (this.#flow.forget(client)) this.#release();
@@ -223,7 +259,7 @@ export class LineServer {
   #arrive(connection: Connection, framed: boolean): void {
     const address = this.#options.addressOf(connection);
     const local = this.#options.isLocal(connection);
-    const refusal = this.#refusal(address, local);
+    const refusal = this.#admission.refusal(address, local);
     if (refusal !== undefined) {
       this.#refuse(connection, refusal, framed);
       return;
@@ -231,21 +267,11 @@ export class LineServer {
     const now = this.setTime();
     const client = new ClientConnection(this, connection, address, local, framed);
     this.#clients.add(client);
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    this.#admission.enter(address);
     const operator = this.#options.isOperator?.(local) ?? local;
     client.session = this.talker.arrive({ operator, framed, host: client });
     client.start();
     this.#schedule(now);
-  }
-
-  #refusal(address: string, local: boolean): string | undefined {
-    const most = this.#options.maxClients ?? MAX_CLIENTS;
-    if (this.#clients.size >= most) return `The server is full: it takes ${most} connections`;
-    const each = this.#options.maxClientsPerAddress ?? MAX_CLIENTS_PER_ADDRESS;
-    if (!local && (this.#perAddress.get(address) ?? 0) >= each) {
-      return `Too many connections from ${address}: the server takes ${each} from one address`;
-    }
-    return undefined;
   }
 
   #refuse(connection: Connection, text: string, framed: boolean): void {
@@ -281,6 +307,7 @@ export class LineServer {
   readonly #round = (): void => {
     this.#armed = false;
     this.turn++;
+    this.#read = 0;
     this.talker.mesh?.flush();
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -293,7 +320,8 @@ export class LineServer {
     }
     if (this.#sweep !== undefined) this.#serveSome(this.#sweep, now);
     if (this.#sweep !== undefined || this.#everybody) this.#arm();
-    this.#options.pauseMesh?.(this.#flow.congested);
+    if (this.#held.size > 0) this.release();
+    else this.#options.pauseMesh?.(this.#flow.congested);
     if (this.#flow.size > 0) this.#schedule(now);
   };
 
@@ -331,8 +359,7 @@ export class LineServer {
   #schedule(now: number): void {
     let due = this.talker.due;
     if (this.#flow.size > 0) due = Math.min(due, now + FLOW_CHECK_MS);
-    const [first] = this.#finishing;
-    if (first?.deadline !== undefined) due = Math.min(due, first.deadline);
+    due = Math.min(due, this.#finishDue);
     if (due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;
@@ -346,9 +373,13 @@ export class LineServer {
     const now = this.setTime();
     this.talker.tick();
     if (this.#flow.size > 0) this.#checkFlow(now);
-    for (const client of this.#finishing) {
-      if (client.deadline === undefined || client.deadline > now) break;
-      client.close();
+    if (now >= this.#finishDue) {
+      this.#finishDue = Infinity;
+      for (const client of [...this.#finishing]) {
+        const { deadline = now } = client;
+        if (deadline <= now) client.close();
+        else this.#finishDue = Math.min(this.#finishDue, deadline);
+      }
     }
     this.#schedule(now);
   };

@@ -63,8 +63,6 @@ export class Participant {
       host: { wake: () => this.#arm(), finish() {} },
     }, nickFrom(name));
     if (options.json) this.#talker.setFormat(this.#session, true);
-    // The others are to know of this node before it first speaks: then that is news to them.
-    mesh.flush();
   }
 
   /** The talker, with its clock set: nobody else drives it. */

@@ -58,6 +58,11 @@ export class Presence {
     if (one !== undefined) this.#announce("joined", one);
   }
 
+  /** Somebody takes another nick: who has left with it is announced before. */
+  renaming(now: number): void {
+    this.#flushLeavers(Infinity, now);
+  }
+
   /** A client that had been announced is gone. */
   left(nick: string, now: number): void {
     this.#departures.happened(now);

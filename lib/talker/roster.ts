@@ -8,7 +8,8 @@ import { foldNick } from "./nick.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The sessions that are listed, by nick. Two nicks that differ in case only are the same.
+ * The sessions by nick. Two nicks that differ in case only are the same. Services are not listed and
+ * not found, but nobody else gets their nick.
  *
  * @example
  * ```ts
@@ -22,10 +23,11 @@ import type { Session } from "./session.ts";
 export class Roster {
   #byNick = new Map<string, Session>();
   #guests = 0;
+  #hidden = 0;
 
   /** Sessions listed. */
   get size(): number {
-    return this.#byNick.size;
+    return this.#byNick.size - this.#hidden;
   }
 
   /** A nick of the form `guest` + a number that nobody has. */
@@ -37,9 +39,10 @@ export class Roster {
     return nick;
   }
 
-  /** The session of that nick. */
+  /** The listed session of that nick. */
   find(nick: string): Session | undefined {
-    return this.#byNick.get(foldNick(nick));
+    const session = this.#byNick.get(foldNick(nick));
+    return session?.state === "service" ? undefined : session;
   }
 
   /** Lists a session under its nick, which must be free. */
@@ -47,29 +50,39 @@ export class Roster {
     this.#byNick.set(foldNick(session.nick), session);
   }
 
-  /** Takes a session from the list. */
-  remove(session: Session): void {
-    const key = foldNick(session.nick);
-    if (this.#byNick.get(key) === session) this.#byNick.delete(key);
+  /** The session becomes a service: it is no longer listed, and keeps its nick. */
+  hide(session: Session): void {
+    session.state = "service";
+    this.#hidden++;
   }
 
-  /** Gives a listed session another nick. False when another session has it. */
+  /** Takes a session from the list, and its nick is free. */
+  remove(session: Session): void {
+    const key = foldNick(session.nick);
+    if (this.#byNick.get(key) !== session) return;
+    this.#byNick.delete(key);
+    if (session.state === "service") this.#hidden--;
+  }
+
+  /** Gives a session another nick. False when another session has it. */
   rename(session: Session, nick: string): boolean {
-    const holder = this.find(nick);
+    const key = foldNick(nick), holder = this.#byNick.get(key);
     if (holder !== undefined && holder !== session) return false;
-    this.remove(session);
+    this.#byNick.delete(foldNick(session.nick));
     session.nick = nick;
-    this.add(session);
+    this.#byNick.set(key, session);
     return true;
   }
 
   /** The nicks, sorted (by UTF-16 code units). */
   nicks(): string[] {
-    return Array.from(this.#byNick.values(), (session) => session.nick).sort();
+    const nicks: string[] = [];
+    for (const { nick, state } of this.#byNick.values()) if (state !== "service") nicks.push(nick);
+    return nicks.sort();
   }
 
-  /** Every session listed. */
-  sessions(): Iterable<Session> {
-    return this.#byNick.values();
+  /** Every session that is listed. */
+  sessions(): Session[] {
+    return [...this.#byNick.values()].filter((session) => session.state !== "service");
   }
 }

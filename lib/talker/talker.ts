@@ -223,8 +223,8 @@ export class Talker {
 
   /** The client is a program: never announced, in no list, hears no chat. */
   serve(session: Session): void {
-    this.#unlist(session);
-    session.state = "service";
+    this.roster.hide(session);
+    this.mesh?.presence(undefined);
     session.outbox.read(undefined);
   }
 
@@ -252,7 +252,17 @@ export class Talker {
     feed.append(NOTHING, bytes, start);
     const to = feed.tail.used - 2;
     const { length } = bytes;
-    this.history.add(origin, sequence, time, nick, action, feed.tail, to - (length - text), to);
+    this.history.add(
+      origin,
+      sequence,
+      time,
+      this.#wall,
+      nick,
+      action,
+      feed.tail,
+      to - (length - text),
+      to,
+    );
     if (past) return;
     this.#others(origin, sequence, time, action, nick, NOTHING, bytes, start, text, length);
     this.#wakeAll();
@@ -271,11 +281,10 @@ export class Talker {
   /** Gives a session another nick, and tells all. False when it is taken. */
   rename(session: Session, nick: string): boolean {
     const old = session.nick;
-    if (session.state === "service") session.nick = nick;
-    else {
-      if (!this.roster.rename(session, nick)) return false;
-      this.#announceHere({ type: "renamed", time: this.#wall, server: this.name, old, nick });
-    }
+    if (!this.roster.rename(session, nick)) return false;
+    if (session.state === "service") return true;
+    this.#presence.renaming(this.#now);
+    this.#announceHere({ type: "renamed", time: this.#wall, server: this.name, old, nick });
     return true;
   }
 
@@ -323,6 +332,7 @@ export class Talker {
     this.history.add(
       this.#origin,
       sequence,
+      this.#wall,
       this.#wall,
       nick,
       action,
@@ -381,10 +391,11 @@ export class Talker {
   }
 
   #unlist(session: Session): void {
-    if (session.state === "service" || session.state === "listening") return;
+    const { state } = session;
     this.roster.remove(session);
+    if (state === "service") return;
     this.mesh?.presence(undefined);
-    if (session.state === "present") this.#presence.left(session.nick, this.#now);
+    if (state === "present") this.#presence.left(session.nick, this.#now);
   }
 
   #feed(format: Format): Feed {

@@ -93,6 +93,15 @@ export interface StreamRange extends StreamId {
   readonly to: number;
 }
 
+/** Messages of a stream that a node wants. */
+export interface WantedRange extends StreamRange {
+  /**
+   * When not 0, what the node that is asked has forgotten is to be sought elsewhere, and this names
+   * the search: a random number of 2³¹ or more.
+   */
+  readonly token: number;
+}
+
 /** Messages of a stream that a node could not send. */
 export interface Lack extends StreamRange {
   /** Whether it expects to have them soon, and to send them on then. */
@@ -137,7 +146,7 @@ export type MeshMessage =
   | { readonly type: "ping" | "pong"; readonly token: number }
   | { readonly type: "push" | "reply"; readonly batch: Batch }
   | { readonly type: "iHave" | "summary" | "graft"; readonly entries: readonly Announcement[] }
-  | { readonly type: "want"; readonly request: number; readonly ranges: readonly StreamRange[] }
+  | { readonly type: "want"; readonly request: number; readonly ranges: readonly WantedRange[] }
   | { readonly type: "end"; readonly request: number; readonly lacks: readonly Lack[] }
   | { readonly type: "prune"; readonly streams: readonly StreamId[] }
   | { readonly type: "state"; readonly records: readonly StateRecord[] }
@@ -183,7 +192,9 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array<ArrayBuffer>
       break;
     case "want":
       out.u32(message.request);
-      for (const range of message.ranges) stream(out, range).u64(range.from).u64(range.to);
+      for (const range of message.ranges) {
+        stream(out, range).u64(range.from).u64(range.to).u32(range.token);
+      }
       break;
     case "end":
       out.u32(message.request);
@@ -258,7 +269,7 @@ export function decodeMeshMessage(body: Uint8Array): MeshMessage {
     case TYPE.summary:
       return { type: "summary", entries: list(input, readAnnouncement) };
     case TYPE.want:
-      return { type: "want", request: input.u32(), ranges: list(input, readRange) };
+      return { type: "want", request: input.u32(), ranges: list(input, readWanted) };
     case TYPE.end:
       return { type: "end", request: input.u32(), lacks: list(input, readLack) };
     case TYPE.prune:
@@ -356,6 +367,14 @@ function readRange(input: ByteReader): StreamRange {
     throw new MeshFrameError(`Range ${range.from} to ${range.to} is none`);
   }
   return range;
+}
+
+function readWanted(input: ByteReader): WantedRange {
+  const wanted = { ...readRange(input), token: input.u32() };
+  if (wanted.token !== 0 && wanted.token < 0x8000_0000) {
+    throw new MeshFrameError(`Token ${wanted.token} is below 2^31`);
+  }
+  return wanted;
 }
 
 function readLack(input: ByteReader): Lack {

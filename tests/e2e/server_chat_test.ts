@@ -26,11 +26,12 @@ Deno.test("Who says nothing is announced after half a second, to everybody", asy
   const before = performance.now();
   const bob = await server.connect();
   await bob.expect("Welcome, guest2");
-  assertEquals(await ann.drain(), []);
+  const early = await ann.drain();
+  if (performance.now() - before < 400) assertEquals(early, []);
   await bob.expect("guest2 has joined");
   const elapsed = performance.now() - before;
   assert(elapsed >= 490, `announced after ${elapsed} ms`);
-  assertEquals(await ann.drain(), ["guest2 has joined"]);
+  assertEquals([...early, ...await ann.drain()], ["guest2 has joined"]);
 });
 
 Deno.test("Who leaves is announced, and so is who just goes away", async () => {
@@ -39,62 +40,56 @@ Deno.test("Who leaves is announced, and so is who just goes away", async () => {
   const bob = await server.join("bob");
   const cid = await server.join("cid");
   const dan = await server.join("dan");
-  await ann.drain();
+  await drainAll(ann, bob);
   await bob.send("/quit");
-  assertEquals(await bob.closed(), ["cid has joined", "dan has joined", "Goodbye"].flatMap(rename));
+  assertEquals(await bob.closed(), ["Goodbye"]);
   await ann.expect("bob has left");
   cid.close();
   await ann.expect("cid has left");
   dan.reset();
   await ann.expect("dan has left");
-
-  /** "cid has joined" comes under the first nick, and then the nick changes. */
-  function rename(line: string): string[] {
-    const nick = /^(\w+) has joined$/.exec(line)?.[1];
-    if (nick === undefined) return [line];
-    const guest = nick === "cid" ? "guest3" : "guest4";
-    return [`${guest} has joined`, `${guest} renames themself as ${nick}`];
-  }
 });
 
 Deno.test("Who comes and goes within half a second without a word is never announced", async () => {
   await using server = await TestServer.start();
   const ann = await server.join("ann");
+  const slow: string[] = []; // On a machine that is very busy some may take half a second.
   for (let i = 0; i < 3; i++) {
+    const before = performance.now();
     const passer = await server.connect();
-    await passer.next(/^Welcome, guest\d+$/);
+    const welcome = await passer.next(/^Welcome, guest\d+$/);
     passer.close();
+    if (performance.now() - before > 300) slow.push(welcome.slice("Welcome, ".length));
   }
   const bob = await server.connect();
-  await bob.next(/^Welcome/);
-  assertEquals(await ann.until(/ has joined$/), ["guest5 has joined"]);
+  await bob.next("Welcome, guest5");
+  await bob.next("guest5 has joined");
   bob.close();
-  assertEquals(await ann.until(/ has left$/), ["guest5 has left"]);
+  const seen = await ann.until("guest5 has left");
+  assertEquals(
+    seen.filter((line) => !slow.some((nick) => line.startsWith(`${nick} `))),
+    ["guest5 has joined", "guest5 has left"],
+  );
 });
 
 Deno.test("Speech reaches everybody, the speaker too, in the same order for all", async () => {
   await using server = await TestServer.start();
   const clients = await Promise.all(["ann", "bob", "cid"].map((nick) => server.join(nick)));
   await drainAll(...clients);
-  const said = clients.flatMap((_, speaker) =>
-    Array.from({ length: 50 }, (_, i) => ({ speaker, text: `line ${i} of ${speaker}` }))
-  );
   for (let i = 0; i < 50; i++) {
-    for (const { speaker, text } of said.filter(({ text }) => text.startsWith(`line ${i} `))) {
-      void clients[speaker]!.send(text);
-    }
+    for (const client of clients) void client.send(`line ${i}`);
   }
   const seen = await Promise.all(clients.map(async (client) => {
     const lines: string[] = [];
-    while (lines.length < said.length) lines.push(await client.next());
+    while (lines.length < 150) lines.push(await client.next());
     return lines;
   }));
   assertEquals(seen[1], seen[0]);
   assertEquals(seen[2], seen[0]);
-  for (const [index, nick] of ["ann", "bob", "cid"].entries()) {
+  for (const nick of ["ann", "bob", "cid"]) {
     assertEquals(
       seen[0]!.filter((line) => line.startsWith(`${nick}: `)),
-      Array.from({ length: 50 }, (_, i) => `${nick}: line ${i} of ${index}`),
+      Array.from({ length: 50 }, (_, i) => `${nick}: line ${i}`),
     );
   }
 });
@@ -148,8 +143,8 @@ Deno.test("/nick takes 1 to 32 letters, digits, - and _, and nothing else", asyn
   const ann = await server.join("ann");
   const longest = "x".repeat(32);
   for (const nick of ["a", "7", "_-_", "Zoë", "太郎", longest]) {
-    const before = (await ann.drain(), await ann.send(`/nick ${nick}`), await ann.next());
-    assertMatch(before, new RegExp(` renames themself as ${nick}$`));
+    await ann.send(`/nick ${nick}`);
+    assertMatch(await ann.next(), new RegExp(` renames themself as ${nick}$`));
   }
   for (
     const nick of ["", "a b", "a@b", "a.b", "a/b", "é!", `${longest}x`, "\u{1f995}", "a\tb", "a:b"]
@@ -157,7 +152,8 @@ Deno.test("/nick takes 1 to 32 letters, digits, - and _, and nothing else", asyn
     await ann.send(`/nick ${nick}`);
     assertMatch(await ann.next(), /^Usage: \/nick NAME\b/, JSON.stringify(nick));
   }
-  assertMatch((await ann.send("/me waits"), await ann.next()), new RegExp(`^\\* ${longest} waits$`));
+  await ann.send("/me waits");
+  await ann.expect(`* ${longest} waits`);
 });
 
 Deno.test("A nick that was left is free at once, and who takes it is told apart", async () => {

@@ -22,7 +22,7 @@ Deno.test("/help lists the commands, /help COMMAND tells of one", async () => {
     assertMatch(first!, new RegExp(`^/${name}\\b`));
     assertEquals(await ask(ann, `/help /${name}`), await ask(ann, `/help ${name}`));
   }
-  const [unknown, ...more] = await ask(ann, "/help tme");
+  const [unknown, ...more] = await ask(ann, "/help tiem");
   assertMatch(unknown!, /time/);
   assertEquals(more, []);
 });
@@ -101,8 +101,7 @@ Deno.test("/history tells what was said, with times; since=ID what was said afte
   for (let i = 1; i <= 12; i++) {
     await ann.send(i % 4 === 0 ? `@t /me does ${i}` : `@t /say line ${i}`);
     const ok = /^@t ok ([A-Za-z0-9._-]{1,64})$/.exec(await ann.next(/^@t /));
-    assert(ok !== null);
-    ids.push(ok[1]!);
+    ids.push(ok![1]!);
   }
   await ann.send("/tell ann this is private", "/nick anna");
   await ann.drain();
@@ -155,13 +154,15 @@ Deno.test("A burst of 1,000 tagged commands: each gets its own answer, whatever 
     }
   })();
   await ann.next("bob: chat 0");
-  await ann.send(...tags.map((tag, i) =>
-    i % 10 === 3
-      ? `@${tag} /nosuch`
-      : i % 10 === 6
-      ? `@${tag} /tell nobody x`
-      : `@${tag} /ping ${tag}`
-  ));
+  await ann.send(
+    ...tags.map((tag, i) =>
+      i % 10 === 3
+        ? `@${tag} /nosuch`
+        : i % 10 === 6
+        ? `@${tag} /tell nobody x`
+        : `@${tag} /ping ${tag}`
+    ),
+  );
   const seen = new Map<string, string[]>();
   for (let done = 0; done < tags.length;) {
     const [, tag, text] = /^@(T\d+) (.*)$/.exec(await ann.next(/^@T/))!;
@@ -183,7 +184,13 @@ Deno.test("A tag is 1 to 32 letters and digits; anything else is speech", async 
   await using server = await TestServer.start();
   const ann = await server.join("ann");
   const longest = "aZ09".repeat(8);
-  await ann.send(`@${longest} /ping x`, `@${longest}1 /ping`, "@a-b /ping", "@ä /ping", "@a  /ping");
+  await ann.send(
+    `@${longest} /ping x`,
+    `@${longest}1 /ping`,
+    "@a-b /ping",
+    "@ä /ping",
+    "@a  /ping",
+  );
   await ann.expect(
     `@${longest} pong x`,
     `@${longest} ok`,
@@ -197,7 +204,9 @@ Deno.test("A tag is 1 to 32 letters and digits; anything else is speech", async 
 Deno.test("An unknown command is named, with the nearest one", async () => {
   await using server = await TestServer.start();
   const ann = await server.join("ann");
-  for (const [wrong, near] of [["foo", ""], ["hlep", "/help"], ["tme", "/time"], ["nik", "/nick"]]) {
+  for (
+    const [wrong, near] of [["foo", ""], ["hlep", "/help"], ["tiem", "/time"], ["nik", "/nick"]]
+  ) {
     const [answer, ...more] = await ask(ann, `/${wrong} some text`);
     assertMatch(answer!, new RegExp(`^Unknown command: /${wrong}\\b.*/\\w+`));
     assert(answer!.includes(near!), answer);
@@ -282,7 +291,7 @@ Deno.test("A service can't take the nick of somebody and speak in that name", as
   const ann = await server.join("ann");
   const service = await server.connect();
   await service.send("/service", "/nick ann");
-  await service.expect("Welcome, guest2", "Nick ann is taken");
+  assertEquals(await service.drain(), ["Welcome, guest2", "Nick ann is taken"]);
   await service.send("I am ann");
   await service.drain();
   assertEquals((await ann.drain()).filter((line) => line.startsWith("ann: ")), []);
@@ -296,4 +305,15 @@ Deno.test("/peers, /reachable and /topology of a server alone", async () => {
   assertEquals(head, "There are 1 reachable peers:");
   assertEquals(names.map((name) => name.trim()), ["kitchen"]);
   assertMatch((await ask(ann, "/topology")).join("\n"), /kitchen/);
+});
+
+Deno.test("A server knows itself from its first moment", async () => {
+  for (let i = 0; i < 5; i++) {
+    await using server = await TestServer.start(["--name", "kitchen"]);
+    const ann = await server.connect();
+    await ann.send("/reachable", "/who");
+    const lines = await ann.drain();
+    assert(lines.includes("There are 1 reachable peers:"), lines.join(" | "));
+    assert(lines.includes("There are 1 users online on 1 servers:"), lines.join(" | "));
+  }
 });

@@ -102,7 +102,9 @@ export class Lines {
   /** The next lines must be these, with nothing between them. */
   async expect(...lines: (string | RegExp)[]): Promise<void> {
     for (const [index, wanted] of lines.entries()) {
-      const line = await this.next();
+      const line = await this.next().catch((cause) => {
+        throw new Error(`Nothing came where ${wanted} was expected`, { cause });
+      });
       if (matches(wanted, line)) continue;
       assertEquals(line, String(wanted), `line ${index} of those expected`);
     }

@@ -178,3 +178,77 @@ export async function pump(stream: ReadableStream<Uint8Array>, lines: Lines): Pr
     lines.end(error instanceof Error ? error : new Error(String(error)));
   }
 }
+
+/** A program of the system that talks to the server: its stdin, and what it shows. */
+export class Program implements AsyncDisposable {
+  readonly stdout = new Lines("lf");
+  readonly stderr = new Lines("lf");
+  readonly #child: Deno.ChildProcess;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  #over = false;
+
+  constructor(command: string[]) {
+    const [program, ...args] = command as [string, ...string[]];
+    this.#child = new Deno.Command(program, {
+      args,
+      env: { TERM: "dumb", LC_ALL: "C.UTF-8" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#stdin = this.#child.stdin.getWriter();
+    void pump(this.#child.stdout, this.stdout);
+    void pump(this.#child.stderr, this.stderr);
+    void this.#child.status.then(() => this.#over = true);
+  }
+
+  /** Gives it input. */
+  type(text: string): Promise<void> {
+    return this.#stdin.write(new TextEncoder().encode(text));
+  }
+
+  /** Its input ends. */
+  endOfInput(): Promise<void> {
+    return this.#stdin.close();
+  }
+
+  /** The end of the program, and all that it showed and nobody has looked at. */
+  async ended(): Promise<{ code: number; lines: string[] }> {
+    const { code } = await within(this.#child.status, "the end of the program");
+    return { code, lines: await this.stdout.rest() };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#over) this.#child.kill("SIGKILL");
+    await this.#child.status;
+    await this.#stdin.abort().catch(() => {});
+  }
+}
+
+/** A test that is skipped where there is a reason to, which then stands in its name. */
+export function testUnless(
+  reason: string | undefined,
+  name: string,
+  test: () => void | Promise<void>,
+): void {
+  const shown = reason === undefined ? name : `${name} (skipped: ${reason})`;
+  Deno.test({ name: shown, ignore: reason !== undefined, fn: test });
+}
+
+/** Why a test that needs these programs can't run; undefined where they are all installed. */
+export function missing(...programs: string[]): string | undefined {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  for (const program of programs) {
+    if (folders.some((folder) => isFile(`${folder}/${program}`))) continue;
+    return `${program} is not installed`;
+  }
+  return undefined;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -18,6 +18,7 @@ function filled(history: History, count: number, text = (i: number) => `line ${i
       origin,
       i,
       i * 1000,
+      i * 1000,
       "bob",
       i % 2 === 0,
       feed.tail,

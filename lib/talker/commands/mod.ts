@@ -75,7 +75,7 @@ function showHelp({ rest, reply }: CommandContext): Outcome {
   reply(`${headline(command)}: ${command.summary}`, { command: command.name });
   for (const line of command.details ?? []) reply(`  ${line}`);
   if (command.operator === true) {
-    reply("  For operators: accepted from the server's own machine only.");
+    reply("  For operators: by default, whoever is on the server's own machine.");
   }
   return {};
 }

@@ -124,9 +124,12 @@ export class SpeechObserver {
   #origin(id: string, incarnation: number): Origin {
     const prefix = `${id}.${incarnation}.`;
     let origin = this.#origins.get(prefix);
-    if (origin === undefined) {
+    // A line can come before its server has told its name to all; its peers know it by their link.
+    if (origin === undefined || origin.server === id) {
       if (this.#origins.size >= MAX_ORIGINS) this.#origins.clear();
-      origin = { prefix, server: this.#driver.node.nameOf(id) ?? id };
+      const { node } = this.#driver;
+      const name = node.nameOf(id) ?? node.peers().find((peer) => peer.id === id)?.name;
+      origin = { prefix, server: name ?? id };
       this.#origins.set(prefix, origin);
     }
     return origin;

@@ -1,0 +1,218 @@
+/**
+ * `talker peer`: a node of the mesh without a port for clients. It relays, prints what it hears, and
+ * says what it reads.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { commonFlags, LOG_LEVELS } from "../lib/cli/common_flags.ts";
+import { EXIT, UsageError } from "../lib/cli/exit.ts";
+import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
+import type { Io } from "../lib/cli/io.ts";
+import { startLog } from "../lib/cli/log.ts";
+import { reason } from "../lib/cli/reason.ts";
+import type { MeshDriver } from "../lib/mesh/driver.ts";
+import { listenTcp } from "../lib/net/tcp_server.ts";
+import type { Endpoint } from "../lib/net/transport.ts";
+import { MeshRoom } from "../lib/talker/mesh_room.ts";
+import { Participant } from "../lib/talker/participant.ts";
+import { MAX_LINE_BYTES } from "../lib/wire/limits.ts";
+import { LineDecoder } from "../lib/wire/line_codec.ts";
+import { decodeText } from "../lib/wire/text.ts";
+import {
+  listen,
+  listenAddress,
+  listeningLine,
+  newNode,
+  nodeName,
+  randomBits,
+  stopped,
+} from "./mesh_join.ts";
+import { look } from "./peer_look.ts";
+import { settled } from "./settled.ts";
+import { targetAddress } from "./target.ts";
+
+const command = defineCommand({
+  name: "peer",
+  summary: "a node of the mesh without line clients: a relay, an observer, a voice",
+  usage: "talker peer [FLAGS] [TARGET…]",
+  details: [
+    "TARGET is where a server accepts links (its --peer-listen): host:port, [v6]:port, :port or a " +
+    "port (on this machine). The links are kept up for ever. A TARGET or --listen is needed.",
+    "What is heard goes to stdout. Each line of stdin is said, whatever it begins with, as soon as " +
+    "the mesh is joined; the nick is the node's name, with - for what a nick can't have. With its " +
+    "first line the node has a user, who is announced and in /who; before, it has none. The end of " +
+    "stdin ends nothing: Ctrl-C or SIGTERM does.",
+    "--map and --who join, print, and leave without a word to anybody. They exit with 1 when no " +
+    "TARGET can be linked in time, with 3 when the mesh goes on changing (and show what is known), " +
+    "and --who with 4 when a server did not answer.",
+  ],
+  positionals: { min: 0, max: Infinity },
+  flags: {
+    listen: {
+      kind: "string",
+      placeholder: "[HOST:]PORT",
+      defaultText: "none",
+      help: "Accept links from other nodes here; 0 for any free port.",
+    },
+    name: {
+      kind: "string",
+      placeholder: "NAME",
+      defaultText: "the host name",
+      help: "Name of this node.",
+    },
+    mesh: {
+      kind: "string",
+      placeholder: "NAME",
+      defaultText: "unnamed",
+      help: "Name of the mesh: only nodes of the same mesh link to each other.",
+    },
+    map: { kind: "boolean", help: "Print who is linked to whom, and leave." },
+    who: { kind: "boolean", help: "Print who is on which server, and leave." },
+    echo: { kind: "boolean", default: true, help: "Do not print what this node says itself." },
+    timeout: {
+      kind: "seconds",
+      defaultText: "no limit; with --map or --who 5",
+      help: "Stop after S seconds, with exit code 3; with --map or --who the time to join in.",
+    },
+    ...commonFlags("info"),
+    logLevel: {
+      kind: "choice",
+      choices: LOG_LEVELS,
+      placeholder: "LEVEL",
+      defaultText: "info; with --map or --who warning",
+      help: `How much to log: ${LOG_LEVELS.join(", ")}.`,
+    },
+  },
+  examples: [
+    "talker peer kitchen.local:7000 attic.local:7000",
+    "talker peer --listen 7000 --name relay --json",
+    "talker peer kitchen.local:7000 --map",
+  ],
+});
+
+/** A port for the example, where a TARGET has none. */
+const EXAMPLE_PORT = 7000;
+/** Where `--listen` listens unless it says so. */
+const LISTEN_HOST = "0.0.0.0";
+/** How long `--map` and `--who` take at the most until they know what they print, in seconds. */
+const LOOK_TIMEOUT = 5;
+/** A mesh that goes on changing keeps the lines of stdin no longer than this, in milliseconds. */
+const MAX_JOINING_MS = 5_000;
+
+const log = getLogger(["talker", "peer"]);
+
+type Flags = FlagValues<typeof command.flags>;
+
+/** Runs `talker peer`. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const { flags, rest } = parseCommand(command, args, io.env);
+  const name = nodeName(flags.name);
+  const listenAt = listenAddress("--listen", flags.listen, LISTEN_HOST);
+  const targets = rest.map((text): Endpoint => {
+    const { host, port } = targetAddress(text, EXAMPLE_PORT);
+    return { hostname: host, port };
+  });
+  if (targets.length === 0 && listenAt === undefined) {
+    throw new UsageError(
+      "Nobody to link to: give a TARGET (host:port of a server's --peer-listen), or --listen",
+    );
+  }
+  const looks = flags.map || flags.who;
+  const logLevel = flags.logLevel ?? (looks ? "warning" : "info");
+  await using _log = await startLog({ ...flags, logLevel }, io.stderr);
+  const listener = listenAt === undefined ? undefined : listen(listenAt, "--listen");
+  const listening = listener && ((driver: MeshDriver) => {
+    driver.listen(listener);
+    io.stdout.write(listeningLine("peer", listener, { name, whom: "peers", json: flags.json }));
+  });
+  if (looks) {
+    const { map, who, json, timeout = LOOK_TIMEOUT } = flags;
+    const mesh = flags.mesh ?? "";
+    return await look({ name, mesh, targets, listening, map, who, json, timeout, io });
+  }
+  return await takePart({ flags, name, targets, listening, io });
+}
+
+interface Part {
+  flags: Flags;
+  name: string;
+  targets: readonly Endpoint[];
+  listening: ((driver: MeshDriver) => void) | undefined;
+  io: Io;
+}
+
+/** Hears, speaks and relays until it is told to stop. */
+async function takePart({ flags, name, targets, listening, io }: Part): Promise<number> {
+  const driver = newNode(name, flags.mesh ?? "");
+  const room = new MeshRoom({ driver, talker: () => participant.talker, listen: listenTcp });
+  const participant: Participant = new Participant({
+    name,
+    mesh: room,
+    json: flags.json,
+    echo: flags.echo,
+    random: randomBits,
+    ears: io.stdout,
+  });
+  // The others are to know who is here before the first line: then that is news to them.
+  participant.flush();
+  listening?.(driver);
+  for (const target of targets) driver.keep(target);
+
+  const stop = new AbortController();
+  const timer = flags.timeout === undefined
+    ? undefined
+    : setTimeout(() => stop.abort(), flags.timeout * 1000);
+  const signal = AbortSignal.any([io.signal, stop.signal]);
+  void speak(driver, participant, io, signal);
+  await stopped(signal);
+  clearTimeout(timer);
+  participant.close();
+  await driver.stop();
+  return io.signal.aborted ? EXIT.ok : EXIT.timeout;
+}
+
+/** Says the lines of stdin. */
+async function speak(
+  driver: MeshDriver,
+  participant: Participant,
+  io: Io,
+  signal: AbortSignal,
+): Promise<void> {
+  // What is said before the others know of this node is past to them: nobody would hear it.
+  while (!signal.aborted && !await settled(driver, { within: MAX_JOINING_MS, signal })) {
+    if (driver.node.reachable().length > 1) break;
+  }
+  let room = Promise.withResolvers<void>();
+  driver.watch({
+    congested(congested) {
+      if (congested) return;
+      room.resolve();
+      room = Promise.withResolvers();
+    },
+  });
+  const lines = new LineDecoder(MAX_LINE_BYTES);
+  const sink = {
+    line: (bytes: Uint8Array, start: number, end: number) =>
+      participant.say(decodeText(bytes, start, end)),
+    tooLong: () =>
+      log.warn("A line of stdin was dropped: it has more than {most} bytes", {
+        most: MAX_LINE_BYTES,
+      }),
+  };
+  try {
+    for await (const chunk of io.stdin.chunks()) {
+      lines.push(chunk, sink);
+      participant.flush();
+      // A link that can't keep up slows the speaker down.
+      while (driver.congested && !signal.aborted) await room.promise;
+      if (signal.aborted) return;
+    }
+    // The last line may lack its end.
+    lines.push(new Uint8Array([0x0a]), sink);
+    participant.flush();
+  } catch (error) {
+    log.warn("Cannot read stdin: {reason}; going on without it", { reason: reason(error) });
+  }
+}
