@@ -31,7 +31,7 @@ const ADMIN_CHOICES = ["local", "any", "none"] as const;
 
 const command = defineCommand({
   name: "server",
-  summary: "Run a chat server for line clients: nc, telnet, talker client.",
+  summary: "Run a chat server for line clients (nc, telnet, talker client), alone or in a mesh.",
   usage: "talker server [FLAGS]",
   positionals: { min: 0, max: 0 },
   flags: {
@@ -97,6 +97,7 @@ const command = defineCommand({
   },
   examples: [
     "talker server --name kitchen",
+    "talker server --name attic --peer kitchen.local:7000 --peer-listen 7000",
     "talker server --host 127.0.0.1 --port 0 --framed 0 --json",
   ],
 });
@@ -134,6 +135,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     isOperator: (local) => flags.admin === "any" || (flags.admin === "local" && local),
     pauseMesh: (paused) => driver.pause(paused),
   });
+  const { stats } = server.talker;
+  server.talker.stats = () => [...stats(), memory()];
   driver.watch({ congested: () => server.release() });
 
   // All the ports first: what is announced is all there.
@@ -155,7 +158,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   for (const peer of peers) driver.keep(peer);
 
   const status = setInterval(
-    () => log.info("Status: {status}", { status: statusOf(server) }),
+    () => log.info("Status: {status}", { status: statusOf(server, driver) }),
     STATUS_MS,
   );
   await stopped(io.signal);
@@ -166,10 +169,16 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   return 0;
 }
 
-function statusOf(server: LineServer): string {
+/** How the server is doing, on one line for the log. */
+function statusOf(server: LineServer, driver: MeshDriver): string {
   const { counters, history } = server.talker;
-  const { rss } = Deno.memoryUsage();
+  const { links, reachable, delivered, duplicates, missed } = driver.node.stats();
   return `${server.size} clients (${counters.arrivals} since the start), ${counters.lines} lines, ` +
     `${counters.commands} commands, ${history.size} lines remembered, ${server.slowReaders} slow ` +
-    `readers, ${Math.round(rss / 1024 / 1024)} MiB`;
+    `readers; ${links} links, ${reachable} servers reachable, ${delivered} messages, ` +
+    `${duplicates} duplicates, ${missed} missed, ${driver.queued} bytes waiting; ${memory()}`;
+}
+
+function memory(): string {
+  return `${Math.round(Deno.memoryUsage().rss / 1024 / 1024)} MiB of memory`;
 }
