@@ -11,6 +11,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
 import type { Listener } from "../lib/net/transport.ts";
+import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import type { Talker } from "../lib/talker/talker.ts";
 import { LineServer } from "../lib/talker/line_server.ts";
@@ -164,8 +165,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   await stopped(io.signal);
   clearInterval(status);
   log.info("Stopping: {clients} clients are told goodbye", { clients: server.size });
-  await server.stop();
-  await driver.stop();
+  // The other servers are told at once: clients that take their time don't hold that up.
+  const clients = server.stop();
+  room.flush();
+  await Promise.all([clients, driver.stop()]);
   return 0;
 }
 

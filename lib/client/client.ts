@@ -189,6 +189,7 @@ export class Client {
     if (trouble !== this.#trouble) this.#status(`${trouble}${stop(trouble)} Trying again …`);
     this.#trouble = trouble;
     this.#go({ is: "waiting", until: now + delay });
+    this.#checkDone();
   }
 
   /** The server is there, as far as can be known: something came, or reading had to wait. */
@@ -371,8 +372,11 @@ export class Client {
     }
   }
 
+  /** When all is said and heard it is over, even where the connection is lost by then. */
   #checkDone(): void {
-    if (this.#state.is === "ready" && this.#talk.isDone) this.#done();
+    const { is } = this.#state;
+    if (is === "leaving" || is === "finished") return;
+    if (this.#wasReady && this.#talk.isDone) this.#done();
   }
 
   #done(): void {

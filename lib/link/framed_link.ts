@@ -25,6 +25,8 @@ export interface LinkOwner {
   heard(link: FramedLink): void;
   /** Bytes were taken by the other side: {@linkcode FramedLink.queued} has shrunk. */
   sent(link: FramedLink): void;
+  /** What came is no frame: the owner is to tell the other side why, and {@linkcode FramedLink.finish}. */
+  broken(link: FramedLink, reason: string): void;
   /** The connection has ended, by the other side or by an error. Said once; not after {@linkcode FramedLink.close}. */
   ended(link: FramedLink, reason: string): void;
 }
@@ -150,7 +152,7 @@ export class FramedLink {
       }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (error instanceof RemoteFault) this.#end(message);
+      if (error instanceof RemoteFault && !this.#closing) this.#owner.broken(this, message);
       else this.#end(`the connection failed: ${message}`);
     }
   }

@@ -232,7 +232,7 @@ export class Broadcast {
   // As a part of a search: what we don't have is asked of all others, once.
   #serveSearch(link: Link, range: WantedRange, budget: number, lacks: Lack[]): number {
     const { token, origin, incarnation, from, to } = range;
-    const isOurs = this.seen.get(origin, incarnation)?.search.token === token;
+    const isOurs = this.seen.get(origin, incarnation)?.search?.token === token;
     const role = isOurs ? "crossing" : this.seeks.role(link, token);
     if (role === "crossing") {
       lacks.push({ origin, incarnation, from, to, later: false });

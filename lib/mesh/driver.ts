@@ -16,6 +16,7 @@ import type { Identity } from "./identity.ts";
 import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
 import type { LinkId } from "./links.ts";
 import { MeshNode } from "./node.ts";
+import { Said } from "./said.ts";
 
 /** How often links are looked at, in milliseconds. */
 const CHECK_MS = 1_000;
@@ -63,6 +64,8 @@ export class MeshDriver implements LinkOwner {
   readonly #options: MeshDriverOptions;
   readonly #links = new Map<LinkId, LinkEntry>();
   readonly #keepers = new Map<string, AbortController>();
+  /** Refusals that were logged: who is refused tries on, and would fill the log. */
+  readonly #said = new Said();
   /** Which node answered at the address of a keeper. */
   readonly #peerAt = new Map<string, string>();
   readonly #listeners = new Set<Listener>();
@@ -254,6 +257,11 @@ export class MeshDriver implements LinkOwner {
     if (this.#congested) this.#judgeCongestion();
   }
 
+  broken(link: FramedLink, reason: string): void {
+    this.now((node, now) => node.dropLink(link.id, "protocol", reason, now));
+    link.finish();
+  }
+
   ended(link: FramedLink, reason: string): void {
     const entry = this.#links.get(link.id);
     if (entry === undefined) return;
@@ -288,8 +296,10 @@ export class MeshDriver implements LinkOwner {
     if (entry === undefined) return;
     this.#answered(entry, peer);
     this.#links.delete(link);
-    const level = code === "goodbye" || code === "duplicate" ? "debug" : "warn";
-    log[level]("Link with {peer} ended{by}: {reason}", {
+    const quiet = code === "goodbye" || code === "duplicate" ||
+      (entry.peer === undefined &&
+        this.#said.lately(`${entry.framed.remote.hostname} ${reason}`, performance.now()));
+    log[quiet ? "debug" : "warn"]("Link with {peer} ended{by}: {reason}", {
       peer: nameOf(entry),
       by: remote ? " by the other side" : "",
       reason,

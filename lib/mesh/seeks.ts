@@ -66,7 +66,7 @@ export class Seeks {
    */
   role(asker: Link, token: number): SeekRole {
     const seek = this.#seeks.get(token);
-    if (seek !== undefined) return seek.parent === asker ? "again" : "crossing";
+    if (seek?.parent.phase.name === "up") return seek.parent === asker ? "again" : "crossing";
     const until = this.context.now + SEEK_FOR;
     if (this.#seeks.size >= MAX_SEEKS) return "crossing";
     this.#seeks.set(token, {

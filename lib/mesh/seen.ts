@@ -56,8 +56,8 @@ export class Stream {
   asked: Link | null = null;
   /** Not to be fetched before this time. */
   due = 0;
-  /** The search for what is missing, and from which sequence on it seeks. */
-  search = { token: 0, from: 0 };
+  /** The search for what is missing: from which sequence on, and by way of whom. */
+  search: { readonly token: number; readonly from: number; readonly link: Link } | null = null;
   /** When it was noticed that something is missing. */
   noticed = 0;
   /** When something was last delivered. */

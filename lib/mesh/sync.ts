@@ -122,6 +122,7 @@ export class Sync {
     for (const stream of this.#behind) {
       stream.ahead.delete(link);
       stream.lacks.delete(link);
+      if (stream.search?.link === link) stream.search = null;
     }
   }
 
@@ -176,6 +177,7 @@ export class Sync {
   }
 
   #lacks(stream: Stream, link: Link, below: number): void {
+    if (stream.search?.link === link) stream.search = null;
     stream.lacks.set(link, Math.max(below, stream.lacks.get(link) ?? 0));
   }
 
@@ -199,6 +201,8 @@ export class Sync {
       else list.push(stream);
     }
     for (const [link, streams] of wanted) this.#ask(link, streams);
+    // Looked at again in any case: what was pushed meanwhile is not missing any more.
+    if (this.#behind.size > 0) this.#due = Math.min(this.#due, now + ASK_AGAIN_AFTER);
   }
 
   #checkFetch(link: Link): void {
@@ -272,6 +276,7 @@ export class Sync {
         continue;
       }
       const lowest = this.#lowest(stream, link, theirs);
+      if (lowest === Infinity) continue;
       hoped = Math.min(hoped, lowest);
       const has = holds(theirs, lowest) ? lowest : theirs.lackTo + 1;
       if (has <= theirs.head) held = Math.min(held, has);
@@ -312,12 +317,13 @@ export class Sync {
     stream.ahead.set(link, theirs);
   }
 
-  // One search for each hole in the news, whoever is asked.
-  #searchFor(stream: Stream): number {
-    if (stream.search.from !== stream.next) {
-      stream.search = { token: Seeks.token(this.context.random), from: stream.next };
-    }
-    return stream.search.token;
+  // One search for a hole in the news and the link that is asked, until that has answered for good.
+  #searchFor(stream: Stream, link: Link): number {
+    const { search, next } = stream;
+    if (search?.from === next && search.link === link) return search.token;
+    const token = Seeks.token(this.context.random);
+    stream.search = { token, from: next, link };
+    return token;
   }
 
   #ask(link: Link, streams: Stream[]): void {
@@ -339,7 +345,7 @@ export class Sync {
         ...idOf(stream),
         from,
         to: Math.max(from, to),
-        token: from === stream.next ? this.#searchFor(stream) : 0,
+        token: from === stream.next ? this.#searchFor(stream, link) : 0,
       });
     }
     const request = this.#requests = this.#requests % (FIRST_TOKEN - 1) + 1;

@@ -18,8 +18,10 @@ import { parseNick } from "../nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 
-/** Announcements that are told again with the newest: more than come between two updates. */
+/** Announcements that are told again with the newest. */
 const EVENTS = 32;
+/** The same where they are young, and so not yet told to all: a crowd that comes back at once. */
+const YOUNG_EVENTS = 1_024, YOUNG_MS = 2_000;
 
 /** An announcement as it is sent. */
 type SharedEvent =
@@ -75,7 +77,12 @@ export class PresenceObserver {
       this.#events.push({ type, time, count, nicks });
     } else return;
     this.#last++;
-    if (this.#events.length > EVENTS) this.#events.shift();
+    while (this.#events.length > EVENTS) {
+      const [oldest] = this.#events as [SharedEvent];
+      const young = event.time - oldest.time < YOUNG_MS;
+      if (young && this.#events.length <= YOUNG_EVENTS) break;
+      this.#events.shift();
+    }
   }
 
   /** Sends what happened. */
@@ -143,7 +150,9 @@ function parsePresence(payload: Uint8Array): SharedPresence | undefined {
   }
   if (!isObject(value)) return undefined;
   const { users, last, events, quiet } = value;
-  if (!isCount(users) || !isCount(last) || !Array.isArray(events) || events.length > EVENTS) {
+  if (
+    !isCount(users) || !isCount(last) || !Array.isArray(events) || events.length > YOUNG_EVENTS + 1
+  ) {
     return undefined;
   }
   const checked = events.map(parseEvent);
