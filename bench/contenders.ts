@@ -33,10 +33,26 @@ async function talkerCommand(folder: string | undefined): Promise<string[]> {
   return await serverTask(folder ?? checkout);
 }
 
-/** Starts a talker on free ports of 127.0.0.1; with `framed` it has a port for frames too. */
-export async function startTalker(
-  options: { core: number | null; folder?: string; framed?: boolean },
-): Promise<ServerProcess> {
+/** A talker's place in a mesh. */
+export interface MeshPlace {
+  name: string;
+  /** Where it takes links; 0: at any port that is free. */
+  listen: number;
+  /** Where those listen to which it keeps a link. */
+  peers: number[];
+}
+
+export interface TalkerStart {
+  core: number | null;
+  folder?: string;
+  /** Has a port for frames, too. */
+  framed?: boolean;
+  /** Is linked to others; `ports.peers` is where it takes links. */
+  mesh?: MeshPlace;
+}
+
+/** Starts a talker on free ports of 127.0.0.1. */
+export async function startTalker(options: TalkerStart): Promise<ServerProcess> {
   const command = await talkerCommand(options.folder);
   command.push("--port", "0", "--host", "127.0.0.1", "--log-level", "warning");
   const ready: Record<string, RegExp> = {
@@ -45,6 +61,12 @@ export async function startTalker(
   if (options.framed) {
     command.push("--framed", "127.0.0.1:0");
     ready.framed = /^talker server \S+ listening for framed clients on 127\.0\.0\.1:(\d+)$/m;
+  }
+  if (options.mesh !== undefined) {
+    const { name, listen, peers } = options.mesh;
+    command.push("--name", name, "--peer-listen", `127.0.0.1:${listen}`);
+    command.push(...peers.flatMap((port) => ["--peer", `127.0.0.1:${port}`]));
+    ready.peers = /^talker server \S+ listening for peers on 127\.0\.0\.1:(\d+)$/m;
   }
   return await ServerProcess.start({
     command,

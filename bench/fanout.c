@@ -15,6 +15,9 @@
  * connections, or on all but one where the server does not echo to the sender (IRC). Which of
  * these holds is found out before the run starts, by probing.
  *
+ * With --pub-port the publishers connect there: to another server, which is to hand their messages
+ * on. Their own copies are checked as all others are, but the latency is the subscribers' alone.
+ *
  * Flat out (no --rate): publisher i never has more than W messages under way that have not yet
  * reached every connection they are due on. So nothing can pile up without bound in a server,
  * and what is measured is what the server sustains without loss. With --window 0 each publisher
@@ -84,7 +87,8 @@ struct pub {
 
 /* options */
 static enum proto proto = LINE;
-static int port = 0, nsubs = 1, npubs = 1, nidle = 0, server_pid = 0;
+#define MAX_PIDS 64
+static int port = 0, pub_port = 0, nsubs = 1, npubs = 1, nidle = 0, server_pids[MAX_PIDS], npids = 0;
 static size_t size = 64;
 static uint32_t window = 256;
 static double rate = 0, hold = 3, max_seconds = 60, stall_seconds = 10, seconds = 2, warm_seconds = 0;
@@ -160,11 +164,10 @@ static double hist_at(double q) { /* microseconds */
 	return lat_max / 1000.0;
 }
 
-/* ---- the server's account in /proc ---- */
-static double server_cpu(void) { /* seconds, of all its threads */
+/* ---- the servers' account in /proc ---- */
+static double process_cpu(int pid) { /* seconds, of all its threads */
 	char path[64], buf[1024];
-	if (!server_pid) return 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", server_pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	FILE *f = fopen(path, "r");
 	if (!f) return 0;
 	size_t n = fread(buf, 1, sizeof buf - 1, f);
@@ -175,11 +178,15 @@ static double server_cpu(void) { /* seconds, of all its threads */
 	if (!p || sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &ut, &st) != 2) return 0;
 	return (double)(ut + st) / sysconf(_SC_CLK_TCK);
 }
-static long server_kb(const char *field) {
+static double server_cpu(void) { /* of all the servers together, as is the memory */
+	double all = 0;
+	for (int i = 0; i < npids; i++) all += process_cpu(server_pids[i]);
+	return all;
+}
+static long process_kb(int pid, const char *field) {
 	char path[64], line[256];
 	long kb = 0;
-	if (!server_pid) return 0;
-	snprintf(path, sizeof path, "/proc/%d/status", server_pid);
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
 	FILE *f = fopen(path, "r");
 	if (!f) return 0;
 	size_t l = strlen(field);
@@ -187,6 +194,11 @@ static long server_kb(const char *field) {
 		if (!strncmp(line, field, l) && line[l] == ':') kb = atol(line + l + 1);
 	fclose(f);
 	return kb;
+}
+static long server_kb(const char *field) {
+	long all = 0;
+	for (int i = 0; i < npids; i++) all += process_kb(server_pids[i], field);
+	return all;
 }
 static double own_cpu(void) {
 	struct rusage u;
@@ -333,7 +345,7 @@ static void on_payload(struct conn *c, const char *p, uint64_t now) {
 	all_delivered++;
 	if (seq >= u->warm) {
 		delivered++;
-		hist_add(now > ts ? now - ts : 0);
+		if (c->pub < 0 || !pub_port) hist_add(now > ts ? now - ts : 0);
 	}
 	if (++u->cnt[seq & ring_mask] == due_copies)
 		while (u->full < u->sent && u->cnt[u->full & ring_mask] == due_copies) {
@@ -496,7 +508,7 @@ static void open_conn(struct conn *c) {
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0) die("socket %d: %s", c->idx, strerror(errno));
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(c->pub >= 0 && pub_port ? pub_port : port)};
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (connect(c->fd, (struct sockaddr *)&a, sizeof a)) die("connect %d: %s", c->idx, strerror(errno));
 	fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
@@ -640,7 +652,10 @@ static void help(void) {
 	     "  --size S            payload bytes (64, at least 26)\n"
 	     "  --window W          flat out: messages under way per publisher (256; 0: no window)\n"
 	     "  --rate R            paced: messages a second over all publishers\n"
-	     "  --pid P             the server's process: its CPU seconds and memory are reported\n"
+	     "  --pub-port P        where the publishers connect, if not to the same server; the latency\n"
+	     "                      is the subscribers' then\n"
+	     "  --pid P             the server's process: its CPU seconds and memory are reported; may be\n"
+	     "                      repeated, for the sums over several servers\n"
 	     "  --idle K            only open K connections, hold them, report KiB per connection\n"
 	     "  --hold S            seconds to hold them (3)\n"
 	     "  --max-seconds S     give up after that (60); --stall-seconds S without a delivery (10)");
@@ -652,7 +667,7 @@ static void options(int argc, char **argv) {
 		{"proto", 1, 0, 'P'}, {"port", 1, 0, 'p'}, {"subs", 1, 0, 'n'}, {"pubs", 1, 0, 'm'}, {"seconds", 1, 0, 'd'},
 		{"warmup-seconds", 1, 0, 'U'}, {"size", 1, 0, 's'}, {"window", 1, 0, 'w'}, {"rate", 1, 0, 'r'},
 		{"pid", 1, 0, 'g'}, {"idle", 1, 0, 'k'}, {"hold", 1, 0, 'H'}, {"max-seconds", 1, 0, 't'},
-		{"stall-seconds", 1, 0, 'T'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
+		{"stall-seconds", 1, 0, 'T'}, {"pub-port", 1, 0, 'q'}, {"help", 0, 0, 'h'}, {0, 0, 0, 0}};
 	int o, known = 0;
 	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) switch (o) {
 		case 'P':
@@ -668,7 +683,12 @@ static void options(int argc, char **argv) {
 		case 's': size = strtoul(optarg, NULL, 10); break;
 		case 'w': window = atoi(optarg); break;
 		case 'r': rate = atof(optarg); break;
-		case 'g': server_pid = atoi(optarg); break;
+		case 'q': pub_port = atoi(optarg); break;
+		case 'g':
+			if (npids == MAX_PIDS) die("more than %d processes", MAX_PIDS);
+			server_pids[npids] = atoi(optarg);
+			if (kill(server_pids[npids++], 0) && errno == ESRCH) die("no process %s", optarg);
+			break;
 		case 'k': nidle = atoi(optarg); break;
 		case 'H': hold = atof(optarg); break;
 		case 't': max_seconds = atof(optarg); break;
@@ -676,11 +696,10 @@ static void options(int argc, char **argv) {
 		case 'h': help(); break;
 		default: exit(2);
 		}
-	if (port <= 0 || port > 65535) die("--port is needed (see --help)");
+	if (port <= 0 || port > 65535 || pub_port < 0 || pub_port > 65535) die("--port is needed (see --help)");
 	if (nsubs < 0 || npubs < 1 || npubs > MAX_PUBS || size < HEAD || size > 32768 || window > NO_WINDOW || seconds <= 0 || hold <= 0)
 		die("option out of range (see --help)");
 	if (!window) window = NO_WINDOW;
-	if (server_pid && kill(server_pid, 0) && errno == ESRCH) die("no process %d", server_pid);
 }
 
 static void set_up(void) {

@@ -54,6 +54,11 @@ export interface Generator<T> {
 
 export interface GeneratorOptions {
   server: ServerProcess;
+  /**
+   * The way from there to the server that the speakers talk to, which is the last of them: their CPU
+   * time counts too, and the latency is the readers' alone. Empty: it is the same server.
+   */
+  way?: ServerProcess[];
   protocol: Protocol;
   core: number | null;
   args: string[];
@@ -76,7 +81,12 @@ export function startGenerator<T extends FlowResult | IdleResult>(
   options: GeneratorOptions,
 ): Generator<T> {
   const command = [programPath("fanout"), "--proto", options.protocol];
-  command.push("--port", String(options.server.ports.clients), "--pid", String(options.server.pid));
+  const { server, way } = options;
+  command.push("--port", String(server.ports.clients));
+  for (const { pid } of [server, ...way ?? []]) command.push("--pid", String(pid));
+  if (way !== undefined) {
+    command.push("--pub-port", String((way.at(-1) ?? server).ports.clients));
+  }
   command.push("--max-seconds", String(options.maxSeconds), ...options.args);
   const child = new Deno.Command("/bin/sh", {
     args: wrap(command, options.core),

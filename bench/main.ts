@@ -1,6 +1,7 @@
 /**
- * Measures talker beside other servers (`deno task bench`), or checks that it keeps working under
- * rough treatment (`deno task bench keeps-working`). README.md beside this file explains both.
+ * Measures talker beside other servers (`deno task bench`), checks that it keeps working under rough
+ * treatment (`deno task bench keeps-working`), or measures linked servers (`deno task bench mesh`).
+ * README.md beside this file explains all of them.
  */
 
 import { parseArgs } from "node:util";
@@ -11,6 +12,7 @@ import { keepsWorking } from "./keeps_working.ts";
 import { allLoads, type Durations, obstacle } from "./loads.ts";
 import { chooseCores, type Cores, describeMachine, openFileLimit } from "./machine.ts";
 import { measure } from "./measure.ts";
+import { benchMesh } from "./mesh.ts";
 import { note, print } from "./output.ts";
 import { findPeer, PEER_NAMES } from "./peers.ts";
 import { printAims, printChange, printMeasurements } from "./report.ts";
@@ -18,9 +20,11 @@ import { killAll } from "./server_process.ts";
 
 const HELP = `deno task bench [options]                measure, beside other servers
 deno task bench keeps-working [options]  rough treatment: does it keep working?
+deno task bench mesh [options]           servers that are linked
 
   --quick            a short, rough run (under a minute and a half): fewer loads, no mosquitto
-  --cores S,L        pin servers to core S and the load to core L (default: the first two)
+  --cores S,L        pin servers to core S and the load to core L (default: the first two; not
+                     for mesh)
   --help
 
 of measuring:
@@ -30,6 +34,12 @@ of measuring:
   --seconds S        of each measurement at full speed (default 1.5; quick: 0.6)
   --max-minutes M    start nothing more after this (default 10; quick: 1.4)
   --versus DIR       also measure the talker of another checkout, as talker-before
+  --json FILE        also write all the runs to FILE
+
+of mesh:
+  --reps N           repetitions (default 3; quick: 1)
+  --seconds S        of each measurement over hops (default 1.5; quick: 0.8)
+  --max-minutes M    start no measurement over hops after this (default 2.5; quick: 0.8)
   --json FILE        also write all the runs to FILE
 
 of keeps-working:
@@ -166,6 +176,32 @@ async function bench(flags: Flags, folder: string): Promise<boolean> {
   return bad.length === 0;
 }
 
+/** What stands before the options; whether it found nothing wrong. */
+function start(what: string, flags: Flags, folder: string): Promise<boolean> {
+  const quick = flags.quick ?? false;
+  switch (what) {
+    case "":
+      return bench(flags, folder);
+    case "keeps-working":
+      return keepsWorking({
+        only: list(flags.only),
+        seed: positive(flags, "seed", 1 + crypto.getRandomValues(new Uint32Array(1))[0]!),
+        quick,
+        cores: chooseCores(flags.cores),
+      });
+    case "mesh":
+      return benchMesh({
+        repetitions: Math.ceil(positive(flags, "reps", quick ? 1 : 3)),
+        seconds: positive(flags, "seconds", quick ? 0.8 : 1.5),
+        minutes: positive(flags, "max-minutes", quick ? 0.8 : 2.5),
+        quick,
+        json: flags.json,
+      });
+    default:
+      throw new Error(`Unknown: ${what}. See --help.`);
+  }
+}
+
 /** For the peers' configurations; removed at the end. */
 let folder: string | undefined;
 
@@ -178,20 +214,13 @@ function clearUp(): void {
 async function main(args: string[]): Promise<number> {
   try {
     const { values: flags, positionals } = readFlags(args);
-    const what = positionals.join(" ");
     if (flags.help) {
       print(HELP);
       return 0;
     }
-    if (what !== "" && what !== "keeps-working") throw new Error(`Unknown: ${what}. See --help.`);
     if (Deno.build.os !== "linux") throw new Error("This needs Linux: epoll, /proc and taskset.");
     folder = await Deno.makeTempDir({ prefix: "talker-bench-" });
-    const good = what === "" ? await bench(flags, folder) : await keepsWorking({
-      only: list(flags.only),
-      seed: positive(flags, "seed", 1 + crypto.getRandomValues(new Uint32Array(1))[0]!),
-      quick: flags.quick ?? false,
-      cores: chooseCores(flags.cores),
-    });
+    const good = await start(positionals.join(" "), flags, folder);
     return good ? 0 : 1;
   } catch (error) {
     note(error instanceof Error ? error.message : String(error));

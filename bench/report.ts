@@ -6,9 +6,9 @@ import type { Run } from "./measure.ts";
 import { big, median, plain, print, spread, table } from "./output.ts";
 
 /** Above this the generator, not the server, may be what limits a run. */
-const GENERATOR_BUSY_PERCENT = 95;
+export const GENERATOR_BUSY_PERCENT = 95;
 /** A message that went out later than this, in µs, shows that something else had the load's core. */
-const GENERATOR_LATE = 2000;
+export const GENERATOR_LATE = 2000;
 
 interface Reported {
   runs: Run[];
@@ -61,6 +61,11 @@ export function printMeasurements(reported: Reported): void {
     of("idle"),
     (runs) => spread(runs.flatMap((r) => r.idle ? [r.idle.kibPerConnection] : []), plain),
   );
+  printMarks();
+}
+
+/** What the marks at numbers mean. */
+export function printMarks(): void {
   print("\n† The load generator had no time left: the server may be faster than this.");
   print(
     "‡ The load generator was held up for some ms: other programs use the machine. Measure again.",

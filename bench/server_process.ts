@@ -150,6 +150,11 @@ export class ServerProcess {
     }
   }
 
+  /** Stops it where it stands, or lets it go on. */
+  freeze(frozen: boolean): void {
+    if (!this.#ended) this.#child.kill(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
   kill(): void {
     if (!this.#ended) this.#child.kill("SIGKILL");
   }

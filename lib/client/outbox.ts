@@ -8,11 +8,11 @@ import type { Outgoing } from "./outgoing.ts";
 import type { Said } from "./record.ts";
 
 /** Lines that are sent without an answer yet, at the most. */
-export const WINDOW_LINES = 16384;
+export const WINDOW_LINES = 1024;
 /** Bytes that are sent without an answer yet, at the most (one line may go over). */
 export const WINDOW_BYTES = 1024 * 1024;
 /** Lines that wait to be sent, at the most, before no more are taken in. */
-export const MAX_WAITING_LINES = 16384;
+export const MAX_WAITING_LINES = 1024;
 /** Bytes that wait to be sent, at the most, before no more are taken in. */
 export const MAX_WAITING_BYTES = 1024 * 1024;
 

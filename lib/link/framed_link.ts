@@ -10,10 +10,8 @@ import type { Connection } from "../net/transport.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from "../wire/frame_codec.ts";
 
-/** Frames are put together into writes of about this many bytes. */
-const WRITE_BYTES = 64 * 1024;
-/** Bytes that are read at once. */
-const READ_BYTES = 64 * 1024;
+/** Buffers for reading and writing, in bytes: they begin small, since a stranger can open many links, and grow with what comes. */
+const SMALL_BYTES = 4 * 1024, LARGE_BYTES = 256 * 1024;
 /** How long the rest of what was sent may take when the link is closed, in milliseconds. */
 const FLUSH_MS = 1_000;
 
@@ -42,7 +40,7 @@ export class FramedLink {
   readonly #decoder: FrameDecoder;
   #queue: Uint8Array[] = [];
   #queued = 0;
-  #buffer = new Uint8Array(WRITE_BYTES);
+  #buffer = new Uint8Array(SMALL_BYTES);
   #writing = false;
   #armed = false;
   #paused = false;
@@ -136,7 +134,7 @@ export class FramedLink {
   }
 
   async #read(): Promise<void> {
-    const buffer = new Uint8Array(READ_BYTES);
+    let buffer = new Uint8Array(SMALL_BYTES);
     try {
       while (!this.#closed) {
         const count = await this.#connection.read(buffer);
@@ -149,6 +147,7 @@ export class FramedLink {
         this.#decoder.push(buffer.subarray(0, count), (bytes, start, end) => {
           if (!this.#closing && !this.#closed) this.#owner.frame(this, bytes.subarray(start, end));
         });
+        if (count === buffer.length && count < LARGE_BYTES) buffer = new Uint8Array(8 * count);
       }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -181,21 +180,24 @@ export class FramedLink {
 
   /** The next bytes to write, and how many frames they are. Small frames are put together. */
   #gather(): [Uint8Array, number] {
-    const first = this.#queue[0] as Uint8Array;
-    if (FRAME_HEADER_BYTES + first.length > this.#buffer.length) {
-      const alone = new Uint8Array(FRAME_HEADER_BYTES + first.length);
-      writeFrameHeader(alone, 0, first.length);
-      alone.set(first, FRAME_HEADER_BYTES);
-      return [alone, 1];
+    let size = 0, frames = 0;
+    for (const { length } of this.#queue) {
+      if (frames > 0 && size + FRAME_HEADER_BYTES + length > LARGE_BYTES) break;
+      size += FRAME_HEADER_BYTES + length;
+      frames++;
     }
-    let at = 0, used = 0;
-    for (const body of this.#queue) {
-      if (at + FRAME_HEADER_BYTES + body.length > this.#buffer.length) break;
-      writeFrameHeader(this.#buffer, at, body.length);
-      this.#buffer.set(body, at + FRAME_HEADER_BYTES);
+    let target = this.#buffer;
+    if (size > target.length) {
+      target = new Uint8Array(Math.max(size, Math.min(LARGE_BYTES, 2 * target.length)));
+      if (target.length <= LARGE_BYTES) this.#buffer = target;
+    }
+    let at = 0;
+    for (let i = 0; i < frames; i++) {
+      const body = this.#queue[i] as Uint8Array;
+      writeFrameHeader(target, at, body.length);
+      target.set(body, at + FRAME_HEADER_BYTES);
       at += FRAME_HEADER_BYTES + body.length;
-      used++;
     }
-    return [this.#buffer.subarray(0, at), used];
+    return [target.subarray(0, at), frames];
   }
 }

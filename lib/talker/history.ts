@@ -67,6 +67,10 @@ export class History {
   readonly #segments: (Segment | undefined)[];
   /** Of each origin, the highest number that was forgotten. */
   readonly #forgotten = new Map<string, number>();
+  // The same for the origin of the line that was forgotten last, not yet in the map: most lines are of
+  // the same origin as the one before.
+  #lastForgotten: Origin | undefined;
+  #lastNumber = 0;
   #oldest = 0;
   #count = 0;
   #bytes = 0;
@@ -160,6 +164,7 @@ export class History {
         return { said: this.#slice(Math.max(i + 1, this.#count - most)), missed: false };
       }
     }
+    this.#noteForgotten();
     const forgotten = this.#forgotten.get(prefix);
     if (forgotten === undefined || sequence > forgotten) return undefined;
     return { said: this.#slice(Math.max(0, this.#count - most)), missed: true };
@@ -167,18 +172,31 @@ export class History {
 
   #drop(): void {
     const at = this.#oldest;
-    const { prefix } = this.#origins[at] as Origin;
-    const highest = this.#forgotten.get(prefix);
-    if (highest === undefined && this.#forgotten.size >= MAX_HISTORY_ORIGINS) {
-      const [first] = this.#forgotten.keys();
-      if (first !== undefined) this.#forgotten.delete(first);
+    const origin = this.#origins[at] as Origin;
+    const sequence = this.#sequences[at] as number;
+    if (origin !== this.#lastForgotten) {
+      this.#noteForgotten();
+      this.#lastForgotten = origin;
+      this.#lastNumber = 0;
     }
-    this.#forgotten.set(prefix, Math.max(highest ?? 0, this.#sequences[at] as number));
+    if (sequence > this.#lastNumber) this.#lastNumber = sequence;
     this.#bytes -= (this.#to[at] as number) - (this.#from[at] as number);
     this.#segments[at] = this.#origins[at] = undefined;
     this.#nicks[at] = "";
     this.#oldest = (at + 1) % this.#lines;
     this.#count--;
+  }
+
+  #noteForgotten(): void {
+    if (this.#lastForgotten === undefined) return;
+    const { prefix } = this.#lastForgotten;
+    const highest = Math.max(this.#forgotten.get(prefix) ?? 0, this.#lastNumber);
+    this.#forgotten.delete(prefix);
+    this.#forgotten.set(prefix, highest);
+    const [oldest] = this.#forgotten.keys();
+    if (this.#forgotten.size > MAX_HISTORY_ORIGINS && oldest !== undefined) {
+      this.#forgotten.delete(oldest);
+    }
   }
 
   #slice(from: number): Said[] {

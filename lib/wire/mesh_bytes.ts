@@ -4,6 +4,7 @@
  */
 
 import { RemoteFault } from "./errors.ts";
+import { visible } from "./text.ts";
 
 /** A frame that breaks the format: the fault is the sender's, and ends its link. */
 export class MeshFrameError extends RemoteFault {
@@ -127,7 +128,8 @@ export class ByteReader {
       throw new MeshFrameError(`Text of ${length} bytes, at most ${limit} allowed`);
     }
     try {
-      return decoder.decode(this.view(length));
+      // Names and reasons are shown on terminals: they carry no control characters.
+      return visible(decoder.decode(this.view(length)));
     } catch (cause) {
       if (cause instanceof MeshFrameError) throw cause;
       throw new MeshFrameError("Text is not UTF-8");
