@@ -27,7 +27,7 @@ interface Subcommand {
 const SUBCOMMANDS: readonly Subcommand[] = [
   {
     name: "server",
-    summary: "Run a chat server for line clients: nc, telnet, talker client.",
+    summary: "Run a chat server for line clients (nc, telnet, talker client), alone or in a mesh.",
     load: () => import("./commands/server.ts"),
   },
   {

@@ -13,6 +13,8 @@ import { type Command, envName, flagName, shownName } from "./flags.ts";
 const WIDTH = 80;
 /** The column where the explanation of a flag begins. */
 const HELP_COLUMN = 28;
+/** The column where what a subcommand does begins. */
+const SUMMARY_COLUMN = 14;
 
 /** The help of a subcommand: usage, every flag with its default, examples, environment, exit codes. */
 export function commandHelp(command: Command): string {
@@ -57,7 +59,7 @@ export function generalHelp(subcommands: readonly Summary[]): string {
     "Usage: talker SUBCOMMAND [FLAGS] [ARGUMENTS]",
     "",
     "Subcommands:",
-    ...subcommands.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`),
+    ...subcommands.flatMap(({ name, summary }) => entry(name, summary, SUMMARY_COLUMN)),
     "",
     "Flags:",
     "  --help, -h  Show this help; behind a subcommand, the help of that.",
@@ -88,13 +90,13 @@ function defaultText(flag: Flag): string {
   return flag.kind === "seconds" ? `${flag.default} s` : String(flag.default);
 }
 
-function entry(head: string, text: string): string[] {
-  const lines = wrap(text, WIDTH - HELP_COLUMN);
+function entry(head: string, text: string, column = HELP_COLUMN): string[] {
+  const lines = wrap(text, WIDTH - column);
   const first = `  ${head}`;
-  const indent = " ".repeat(HELP_COLUMN);
+  const indent = " ".repeat(column);
   // A head that reaches into the explanations has a line of its own.
-  if (first.length + 1 >= HELP_COLUMN) return [first, ...lines.map((line) => indent + line)];
-  return lines.map((line, i) => (i === 0 ? first.padEnd(HELP_COLUMN) : indent) + line);
+  if (first.length + 1 >= column) return [first, ...lines.map((line) => indent + line)];
+  return lines.map((line, i) => (i === 0 ? first.padEnd(column) : indent) + line);
 }
 
 function wrap(text: string, width: number): string[] {

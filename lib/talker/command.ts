@@ -18,6 +18,8 @@ export interface CommandContext {
   session: Session;
   /** What stands behind the name, without blanks around it. */
   rest: string;
+  /** The same as it was typed, without the one blank behind the name. */
+  raw: string;
   /** Gives a line of the answer; `more` are its members in JSON. */
   reply(text: string, more?: Record<string, unknown>): void;
 }
@@ -47,7 +49,10 @@ export interface CommandLine {
   name: string;
   /** The same as it was typed. */
   typed: string;
+  /** What stands behind the name, without blanks around it. */
   rest: string;
+  /** The same as it was typed, without the one blank behind the name. */
+  raw: string;
 }
 
 const TAGGED = /^@([A-Za-z0-9]{1,32}) (\/.*)$/s;
@@ -71,9 +76,13 @@ export function parseCommandLine(line: string): CommandLine | undefined {
   const text = tagged?.[2] ?? line;
   if (!text.startsWith("/")) return undefined;
   if (text.startsWith("//")) {
-    return tag === undefined ? undefined : { tag, name: "say", typed: "say", rest: text.slice(1) };
+    const said = text.slice(1);
+    return tag === undefined
+      ? undefined
+      : { tag, name: "say", typed: "say", rest: said, raw: said };
   }
   const blank = text.search(/\s/);
   const typed = blank < 0 ? text.slice(1) : text.slice(1, blank);
-  return { tag, name: typed.toLowerCase(), typed, rest: blank < 0 ? "" : text.slice(blank).trim() };
+  const raw = blank < 0 ? "" : text.slice(blank + 1);
+  return { tag, name: typed.toLowerCase(), typed, rest: raw.trim(), raw };
 }

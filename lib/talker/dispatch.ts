@@ -26,7 +26,7 @@ export function dispatch(talker: Talker, session: Session, text: string): void {
 }
 
 function run(talker: Talker, session: Session, line: CommandLine): Outcome | Promise<Outcome> {
-  const { name, typed, rest, tag } = line;
+  const { name, typed, rest, raw, tag } = line;
   const command = findCommand(name);
   if (command === undefined) {
     const text = `Unknown command: /${typed}; did you mean /${nearestCommand(name)}?`;
@@ -44,6 +44,7 @@ function run(talker: Talker, session: Session, line: CommandLine): Outcome | Pro
     talker,
     session,
     rest,
+    raw,
     reply: (text, more) => session.send({ type: "reply", tag, text, more }),
   });
 }

@@ -10,7 +10,7 @@ Deno.test("Reasons are short and plain", () => {
     ],
     [
       new Error("failed to lookup address information: Name or service not known"),
-      "Name or service not known",
+      "no such host",
     ],
     [new Error("Some thing (os error 7)\n    at x"), "some thing"],
     [new Error(""), "Error"],

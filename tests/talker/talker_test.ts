@@ -419,3 +419,15 @@ Deno.test("talker: each tagged command gets exactly one end, and it comes last",
     { numRuns: 200 },
   );
 });
+
+Deno.test("talker: what is said as a command keeps its blanks", () => {
+  const room = new Room();
+  const bob = room.client("bob");
+  bob.got();
+  assertEquals(bob.say("@1 /say   three before, two behind  ", "  as speech "), [
+    "bob:   three before, two behind  ",
+    "@1 ok k.1.1",
+    "bob:   as speech ",
+  ]);
+  assertEquals(bob.say("/say   "), ["Usage: /say TEXT"]);
+});

@@ -12,8 +12,9 @@ const say: Command = {
   name: "say",
   parameters: "TEXT",
   summary: "say TEXT, as a command: so that it can be tagged",
-  run: ({ talker, session, rest }) =>
-    rest === "" ? usage(say) : { id: talker.say(session, "speech", rest) },
+  details: ["Blanks at its beginning and end are said, too."],
+  run: ({ talker, session, rest, raw }) =>
+    rest === "" ? usage(say) : { id: talker.say(session, "speech", raw) },
 };
 
 const me: Command = {

@@ -1,0 +1,68 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { connectTcp, RecordStream } from "../../lib/net/tcp_client.ts";
+import { within } from "../support/line_client.ts";
+
+function listen(hostname: string): Deno.TcpListener | undefined {
+  try {
+    return Deno.listen({ hostname, port: 0 });
+  } catch {
+    return undefined; // A machine without IPv6.
+  }
+}
+
+Deno.test("connectTcp: a host is tried at all its addresses", async () => {
+  for (const hostname of ["127.0.0.1", "::1"]) {
+    using listener = listen(hostname);
+    if (listener === undefined) continue;
+    const { port } = listener.addr;
+    const [ours, theirs] = await within(
+      Promise.all([connectTcp({ host: "localhost", port }), listener.accept()]),
+      "a connection",
+    );
+    assertEquals(ours.remoteAddr.port, port);
+    ours.close();
+    theirs.close();
+  }
+});
+
+Deno.test("connectTcp: a refusal is told, and giving up is possible", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await assertRejects(
+    () => connectTcp({ host: "127.0.0.1", port }),
+    Deno.errors.ConnectionRefused,
+  );
+  const signal = AbortSignal.abort(new Error("No longer wanted"));
+  await assertRejects(() => connectTcp({ host: "localhost", port }, { signal }));
+});
+
+Deno.test("RecordStream: records arrive whole and in order, as lines and as frames", async () => {
+  for (const framed of [false, true]) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const [ours, theirs] = await Promise.all([
+      connectTcp({ host: "127.0.0.1", port }),
+      listener.accept(),
+    ]);
+    const options = { framed, limit: 1 << 20 };
+    const one = new RecordStream(ours, options), other = new RecordStream(theirs, options);
+    const sent = Array.from({ length: 2000 }, (_, i) => `${i} grüße `.repeat(1 + i % 100));
+    const got: string[] = [];
+    let pauses = 0;
+    const run = other.run({
+      record: (text) => void got.push(text),
+      tooLong: () => void got.push("too long"),
+      pause: () => {
+        if (got.length === sent.length) other.close();
+        return pauses++ % 3 === 0 ? Promise.resolve() : undefined;
+      },
+    });
+    for (const record of sent) one.send(record);
+    assertEquals(await within(run, "all records"), undefined);
+    assertEquals(got, sent);
+    one.close();
+    one.send("after the end");
+    one.close();
+  }
+});
