@@ -4,6 +4,7 @@ import type { Identity } from "../../lib/mesh/identity.ts";
 import type { MeshLimits } from "../../lib/mesh/limits.ts";
 import { MeshNode } from "../../lib/mesh/node.ts";
 import type { Delivery } from "../../lib/mesh/observers.ts";
+import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
 import { encodeMeshMessage, type MeshMessage } from "../../lib/wire/mesh_message.ts";
 import { seededRandom } from "./random.ts";
 
@@ -147,4 +148,21 @@ export class HandMesh {
   cutSilently({ number }: HandLink): void {
     this.links.delete(number);
   }
+}
+
+/** Two nodes that are not linked yet. */
+export function pair(): { mesh: HandMesh; kitchen: HandNode; attic: HandNode } {
+  const kitchen = new HandNode({ name: "kitchen" });
+  const attic = new HandNode({ name: "attic" });
+  return { mesh: new HandMesh([kitchen, attic]), kitchen, attic };
+}
+
+/** What `origin` would push: words from the sequence `first` on. */
+export function push(origin: HandNode, first: number, ...words: string[]): MeshMessage {
+  const { id, incarnation } = origin.node.identity;
+  const head = { origin: id, incarnation, first, kind: SPEECH, time: 0 };
+  return {
+    type: "push",
+    batch: encodeBatches(head, words.map((word) => new TextEncoder().encode(word)))[0]!,
+  };
 }

@@ -73,7 +73,9 @@ export class SpeechObserver {
   }
 
   /** Tells the clients what they will never get. */
-  gap({ origin, incarnation, from, to }: Gap): void {
+  gap({ origin, incarnation, from, to, past }: Gap): void {
+    // What was said before this server knew of the origin was to be in the history only.
+    if (past) return;
     const { server } = this.#origin(origin, incarnation);
     this.#talker().notice(`… ${to - from + 1} lines from ${server} were missed`);
   }
