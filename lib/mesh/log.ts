@@ -111,7 +111,8 @@ export class Log {
     while (this.#head < this.#entries.length) {
       const { list, batch, at } = this.#entries[this.#head]!;
       const age = now - at;
-      const tooMany = this.#count > retentionCount && age >= retentionYoung;
+      // Whole batches go, but only while what is left is enough.
+      const tooMany = this.#count - batch.count >= retentionCount && age >= retentionYoung;
       if (!tooMany && this.#bytes <= retentionBytes && age <= retentionAge) break;
       this.#head++;
       this.#count -= batch.count;

@@ -99,6 +99,16 @@ Deno.test("log: forgets by count, by bytes and by age, the oldest first", () => 
   assertEquals([log.count, log.bytes, list.length], [0, 0, 0]);
 });
 
+Deno.test("log: a large batch is not forgotten while what is left would be too little", () => {
+  const log = new Log({ ...DEFAULT_LIMITS, retentionCount: 10, retentionYoung: 0 });
+  const list = new SegmentList();
+  log.append(list, batchOf(1, 8), 0);
+  log.append(list, batchOf(9, 5), 0);
+  assertEquals(log.count, 13);
+  log.append(list, batchOf(14, 5), 0);
+  assertEquals(log.count, 10);
+});
+
 Deno.test("log: keeps the young beyond the count", () => {
   const log = new Log({ ...DEFAULT_LIMITS, retentionCount: 10 });
   const list = new SegmentList();
