@@ -1,6 +1,6 @@
 /**
  * Random histories of meshes of 15 nodes, one for each seed. `TALKER_SIM_SEEDS` says how many
- * (default 210), `TALKER_SIM_SEED` runs a single one.
+ * (default 210), `TALKER_SIM_SEED` runs a single one, `TALKER_SIM_WIRINGS` only those wirings.
  */
 import { MeshHistory } from "../support/mesh_history.ts";
 import { WIRINGS } from "../support/mesh_wiring.ts";
@@ -8,6 +8,10 @@ import { WIRINGS } from "../support/mesh_wiring.ts";
 const seeds = Number(Deno.env.get("TALKER_SIM_SEEDS") ?? 210);
 const only = Deno.env.get("TALKER_SIM_SEED");
 const shapes = Object.keys(WIRINGS);
+const wanted = Deno.env.get("TALKER_SIM_WIRINGS")?.split(",") ?? shapes;
+for (const wiring of wanted) {
+  if (!shapes.includes(wiring)) throw new Error(`No wiring "${wiring}"; there are ${shapes}`);
+}
 
 function run(seed: number, wiring: string): void {
   try {
@@ -19,6 +23,7 @@ function run(seed: number, wiring: string): void {
 }
 
 for (const [index, wiring] of shapes.entries()) {
+  if (!wanted.includes(wiring)) continue;
   Deno.test(`mesh history: ${wiring}, everything said is everywhere, once, in order`, () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const isMine = seed % shapes.length === index;

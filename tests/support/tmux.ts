@@ -121,7 +121,10 @@ export class Tmux implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // tmux leaves its socket behind.
+    const socket = await this.run("display-message", "-p", "#{socket_path}").catch(() => "");
     await this.run("kill-server").catch(() => {});
+    if (socket !== "") await Deno.remove(socket.trim()).catch(() => {});
   }
 }
 
