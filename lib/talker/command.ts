@@ -5,6 +5,7 @@
  * @module
  */
 
+import { MAX_TAG_CHARACTERS } from "../wire/limits.ts";
 import type { ErrorCode } from "./event.ts";
 import type { Session } from "./session.ts";
 import type { Talker } from "./talker.ts";
@@ -55,7 +56,7 @@ export interface CommandLine {
   raw: string;
 }
 
-const TAGGED = /^@([A-Za-z0-9]{1,32}) (\/.*)$/s;
+const TAGGED = new RegExp(`^@([A-Za-z0-9]{1,${MAX_TAG_CHARACTERS}}) (/.*)$`, "s");
 
 /**
  * Takes a command line apart: `/NAME rest`, with `@TAG ` before it or not. Undefined for speech
