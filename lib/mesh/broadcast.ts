@@ -90,6 +90,11 @@ export class Broadcast {
     }
   }
 
+  /** The sequence of the next message that is published here. */
+  get nextSequence(): number {
+    return this.#own.next;
+  }
+
   /** Publishes messages of one kind, said at `time` (ms since 1970). Each payload is copied. */
   publish(kind: number, payloads: readonly Uint8Array[], time: number): Published {
     const { self } = this.context;

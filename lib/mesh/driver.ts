@@ -15,8 +15,10 @@ import type { Gap } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
 import type { LinkId } from "./links.ts";
+import type { Published } from "./broadcast.ts";
 import { MeshNode } from "./node.ts";
 import { Said } from "./said.ts";
+import type { MeshStore } from "./store.ts";
 
 /** How often links are looked at, in milliseconds. */
 const CHECK_MS = 1_000;
@@ -46,6 +48,8 @@ export interface MeshDriverOptions {
   random: () => number;
   /** Makes a connection. Rejects when it can't. */
   connect: (to: Endpoint, signal: AbortSignal) => Promise<Connection>;
+  /** What the node remembers over its restarts. Default: nothing. */
+  store?: MeshStore | undefined;
 }
 
 interface LinkEntry {
@@ -77,6 +81,7 @@ export class MeshDriver implements LinkOwner {
   #congested = false;
   #stopped = false;
   #watcher: MeshWatcher = {};
+  #collected: () => void = () => {};
 
   /** A node without links. */
   constructor(options: MeshDriverOptions) {
@@ -85,6 +90,7 @@ export class MeshDriver implements LinkOwner {
       identity: options.identity,
       random: options.random,
       now: performance.now(),
+      ...(options.store === undefined ? {} : { store: options.store }),
       effects: {
         send: (link, body) => this.#links.get(link)?.framed.send(body),
         drop: (link, code, reason, remote, peer) => this.#dropped(link, code, reason, remote, peer),
@@ -129,6 +135,22 @@ export class MeshDriver implements LinkOwner {
     const result = action(this.node, now);
     this.#schedule(now);
     return result;
+  }
+
+  /**
+   * `flush` publishes what somebody has collected, and numbered already: it is called before
+   * {@linkcode publish} gives the next number to something else.
+   */
+  collects(flush: () => void): void {
+    this.#collected = flush;
+  }
+
+  /** Publishes messages of a kind to all nodes, said at `time` (ms since 1970), behind what was collected. */
+  publish(kind: number, payloads: readonly Uint8Array[], time: number): Published {
+    this.#collected();
+    const published = this.now((node, now) => node.publish(kind, payloads, { now, time }));
+    this.published();
+    return published;
   }
 
   /** True while local speakers are to wait for a link. */

@@ -231,6 +231,11 @@ export class MeshNode {
     return published;
   }
 
+  /** The sequence that the next message published here gets. */
+  get nextSequence(): number {
+    return this.#broadcast.nextSequence;
+  }
+
   /** As {@linkcode publish}, for what was collected in the form of the wire. The builder is empty then. */
   publishBatch(
     kind: number,

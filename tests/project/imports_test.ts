@@ -12,16 +12,24 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "lib/net": ["lib/wire"],
   "lib/link": ["lib/wire", "lib/net"],
   "lib/mesh": ["lib/wire", "lib/net", "lib/link"],
-  "lib/talker": ["lib/wire", "lib/net", "lib/link", "lib/mesh"],
+  "lib/discovery": ["lib/wire", "lib/net"],
+  "lib/messaging": ["lib/wire", "lib/net", "lib/link"],
+  "lib/notify": ["lib/wire", "lib/mesh"],
+  "lib/talker": ["lib/wire", "lib/net", "lib/link", "lib/mesh", "lib/notify"],
+  "lib/store": ["lib/wire", "lib/mesh", "lib/notify"],
   "lib/client": ["lib/wire"],
   "lib/cli": ["lib/wire"],
-  "lib": ["lib/wire", "lib/net", "lib/link", "lib/mesh", "lib/talker"],
+  "lib": ["lib/wire", "lib/net", "lib/link", "lib/discovery", "lib/messaging", "lib/client"],
   "commands": [
     "lib/wire",
     "lib/net",
     "lib/link",
     "lib/mesh",
     "lib/talker",
+    "lib/notify",
+    "lib/store",
+    "lib/discovery",
+    "lib/messaging",
     "lib/client",
     "lib/cli",
     "lib",
@@ -30,7 +38,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** Rooms that may use `Deno.*`. */
-const USES_DENO = ["lib/net", "lib/cli", "commands", "."];
+const USES_DENO = ["lib/net", "lib/store", "lib/cli", "commands", "."];
 
 function* sources(directory: string): Generator<string> {
   for (const entry of Deno.readDirSync(new URL(directory === "." ? "./" : `${directory}/`, root))) {

@@ -35,7 +35,7 @@ export class SpeechObserver {
   /** What was said in this turn. */
   readonly #collected = new BatchBuilder();
   /** Number of the next line that is said here. */
-  #next = 1;
+  #next = 0;
   // The nick of the line before: most lines are by the same speaker as the one before.
   #lastNickBytes = new Uint8Array(0);
   #lastNick = "";
@@ -46,6 +46,7 @@ export class SpeechObserver {
     this.#talker = talker;
     const { id, incarnation, name } = driver.node.identity;
     this.origin = { prefix: `${id}.${incarnation}.`, server: name };
+    driver.collects(() => this.flush());
     driver.node.observe(KIND.speech, { delivered: (delivery) => this.#delivered(delivery) });
   }
 
@@ -54,6 +55,7 @@ export class SpeechObserver {
     const length = 2 + prefix.length + end - start;
     const builder = this.#collected;
     if (builder.isFull(length)) this.flush();
+    if (builder.count === 0) this.#next = this.#driver.node.nextSequence;
     let at = builder.open(length);
     const target = builder.bytes;
     target[at++] = action ? ACTION : 0;
