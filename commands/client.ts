@@ -18,6 +18,7 @@ import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
 import { MIB } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
+import { ask, ASK_TIMEOUT_S } from "./client_ask.ts";
 import { targetAddress } from "./target.ts";
 
 /** The subcommand and its flags. */
@@ -39,6 +40,14 @@ export const clientCommand = defineCommand({
       kind: "strings",
       placeholder: "LINE",
       help: "Send this line instead of those of stdin; print only the answers to commands.",
+    },
+    ask: {
+      kind: "string",
+      placeholder: "TEXT",
+      defaultText: "nothing",
+      help:
+        "Ask the server's --answer command (or @SERVER TEXT: another's), print the answer and exit: " +
+        `3 when there is none within --timeout (${ASK_TIMEOUT_S} s).`,
     },
     count: {
       kind: "integer",
@@ -83,6 +92,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   // Only for debugging does the client log anything: its own words go to stderr by themselves.
   const logs = flags.logLevel === "debug" || flags.logFile !== undefined;
   await using _log = logs ? await startLog(flags, io.stderr) : undefined;
+  if (flags.ask !== undefined) {
+    const { ask: text, framed, json, timeout = ASK_TIMEOUT_S } = flags;
+    return await ask({ server, framed, text, json, timeoutMs: timeout * 1000 }, io);
+  }
   const debug = flags.logLevel === "debug" ? await debugLogger() : () => {};
 
   const isTerminal = io.stdin.isTerminal && io.stdout.isTerminal && io.env("TERM") !== "dumb";

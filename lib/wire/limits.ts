@@ -58,5 +58,25 @@ export const MAX_HISTORY_REPLY = MAX_HISTORY_LINES;
 /** Longest name of a server, in characters (code points). */
 export const MAX_SERVER_NAME = 64;
 
+/** Longest answer to a question (`/ask`), in bytes: what a program has to say, not a file. */
+export const MAX_ANSWER_BYTES = 64 * KIB;
+/** Questions that are answered at a time: each runs a program. */
+export const MAX_QUESTIONS_AT_ONCE = 4;
+/** Questions that wait for their turn: beyond that their answers would come too late. */
+export const MAX_QUESTIONS_WAITING = 64;
+/** Longest that the answer to a question may take once it is its turn and before, in milliseconds. */
+export const MAX_ANSWER_MS = 60_000;
+
 /** Commands of one client whose answers come later (`/who` in a mesh), at a time. */
 export const MAX_PENDING_COMMANDS = 1_000;
+
+// Python's networkzero (lib/wire/networkzero_codec.ts, lib/discovery/networkzero.ts).
+
+/** Longest advert of networkzero, in bytes: what it reads at once. */
+export const MAX_NETWORKZERO_BYTES = 256;
+
+/** Longest time that an advert of networkzero holds, in seconds: a day, where its own is 20 s. */
+export const MAX_NETWORKZERO_TTL_S = 86_400;
+
+/** Names heard of networkzero that are remembered: some classrooms full. The longest silent goes first. */
+export const MAX_NETWORKZERO_NAMES = 1_000;

@@ -6,6 +6,7 @@
 
 import { nearest } from "../../wire/nearest.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
+import { askCommands } from "./ask.ts";
 import { infoCommands } from "./info.ts";
 import { meshCommands } from "./mesh.ts";
 import { operatorCommands } from "./operator.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   help,
   ...speechCommands,
   ...infoCommands,
+  ...askCommands,
   ...meshCommands,
   ...sessionCommands,
   ...operatorCommands,

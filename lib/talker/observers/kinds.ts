@@ -17,4 +17,6 @@ export const KIND = {
   find: 4,
   /** A line for one person: a request to one. */
   whisper: 5,
+  /** A question for one server's answerer: a request to one. */
+  ask: 10,
 } as const;

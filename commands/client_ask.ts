@@ -1,0 +1,108 @@
+/**
+ * `talker client --ask TEXT`: one question to a server, and its answer.
+ *
+ * @module
+ */
+
+import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import type { Io } from "../lib/cli/io.ts";
+import { reason } from "../lib/cli/reason.ts";
+import { harmlessJson } from "../lib/client/harmless.ts";
+import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
+import { formatAddress, type HostPort } from "../lib/net/address.ts";
+import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
+import type { Connection } from "../lib/net/transport.ts";
+import { MAX_LINE_BYTES, MIB } from "../lib/wire/limits.ts";
+import { encodeText } from "../lib/wire/text.ts";
+
+/** How long an answer may take, in seconds. */
+export const ASK_TIMEOUT_S = 10;
+/** Longest record that is taken in, in bytes. */
+const MAX_RECORD_BYTES = 1 * MIB;
+const TAG = "ask";
+
+/** What is asked, of whom, and how the answer is wanted. */
+export interface Asking {
+  readonly server: HostPort;
+  readonly framed: boolean;
+  /** `[@SERVER] TEXT`, one line. */
+  readonly text: string;
+  readonly timeoutMs: number;
+  readonly json: boolean;
+}
+
+/** Asks, prints the answer, and gives the exit code. */
+export async function ask(asking: Asking, io: Io): Promise<number> {
+  const { server, text, timeoutMs } = asking;
+  const command = `@${TAG} /ask ${text}`;
+  if (/[\r\n]/.test(text) || text.trim() === "" || encodeText(command).length > MAX_LINE_BYTES) {
+    throw new UsageError("--ask takes one line of text, of 8 KiB at the most");
+  }
+  const late = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([late, io.signal]);
+  const stopped = () => {
+    if (!late.aborted) return EXIT.ok;
+    const at = formatAddress(server);
+    io.stderr.write(`talker: No answer from ${at} within ${timeoutMs / 1000} s (--timeout)\n`);
+    return EXIT.timeout;
+  };
+  let connection: Connection;
+  try {
+    connection = await connectTcp(server, { signal });
+  } catch (error) {
+    if (signal.aborted) return stopped();
+    throw new CommandError(`Cannot connect to ${formatAddress(server)}: ${reason(error)}`, {
+      cause: error,
+    });
+  }
+  const stream = new RecordStream(connection, { framed: asking.framed, limit: MAX_RECORD_BYTES });
+  signal.addEventListener("abort", () => stream.close(), { once: true });
+  for (const record of ["/service", "/format json", command]) stream.send(record);
+  const outcome = await answer(stream, (event) => print(event, asking.json, io));
+  if (signal.aborted) return stopped();
+  return outcome ?? ended(server);
+}
+
+/** Reads up to the end of the answer: its exit code, or undefined when the connection ended before. */
+async function answer(
+  stream: RecordStream,
+  print: (event: ServerEvent) => number | undefined,
+): Promise<number | undefined> {
+  let outcome: number | undefined;
+  await stream.run({
+    record: (text) => {
+      const event = parseRecord(text);
+      if (outcome !== undefined || event === undefined) return;
+      outcome = print(event);
+      if (outcome !== undefined) stream.close();
+    },
+    tooLong: () => {},
+    pause: () => undefined,
+  });
+  return outcome;
+}
+
+/** Prints what belongs to the answer. Gives the exit code where it ends. */
+function print(event: ServerEvent, json: boolean, io: Io): number | undefined {
+  // An error without a tag belongs to no command: the server is full, say.
+  if (event.type === "error" && event.tag === undefined) return fail(event.text, EXIT.failed, io);
+  if (!("tag" in event) || event.tag !== TAG) return undefined;
+  switch (event.type) {
+    case "reply":
+      io.stdout.write(`${json ? harmlessJson(event.raw) : event.text}\n`);
+      return undefined;
+    case "ok":
+      return EXIT.ok;
+    case "error":
+      return fail(event.text, event.code === "timeout" ? EXIT.timeout : EXIT.failed, io);
+  }
+}
+
+function fail(text: string, code: number, io: Io): number {
+  io.stderr.write(`talker: ${text}\n`);
+  return code;
+}
+
+function ended(server: HostPort): never {
+  throw new CommandError(`${formatAddress(server)} closed the connection without an answer`);
+}
