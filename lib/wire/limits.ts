@@ -80,3 +80,181 @@ export const MAX_NETWORKZERO_TTL_S = 86_400;
 
 /** Names heard of networkzero that are remembered: some classrooms full. The longest silent goes first. */
 export const MAX_NETWORKZERO_NAMES = 1_000;
+
+// Beacons (discovery).
+
+/** Longest datagram that a beacon sends, in bytes: it fits the smallest usual MTU, so it is never cut into fragments. */
+export const MAX_BEACON_SEND_BYTES = 1200;
+/** Longest datagram that a beacon takes, in bytes: later versions may send more, up to an Ethernet frame. */
+export const MAX_BEACON_RECEIVE_BYTES = 1472;
+/** Longest name of a service, in characters (code points): as that of a server. */
+export const MAX_BEACON_NAME = MAX_SERVER_NAME;
+/** Longest kind of a service, in bytes of UTF-8: a word. */
+export const MAX_BEACON_KIND_BYTES = 32;
+/** Longest name of a machine that a beacon tells, in bytes of UTF-8: for people to recognise it. */
+export const MAX_BEACON_HOST_BYTES = 64;
+/** Addresses of one service: a machine with more has them for other purposes. */
+export const MAX_BEACON_ADDRESSES = 12;
+/** Properties of one service: small facts, not data. */
+export const MAX_BEACON_PROPERTIES = 16;
+/** Longest name of a property, in bytes of UTF-8. */
+export const MAX_BEACON_KEY_BYTES = 32;
+/** Names and values of the properties of one service together, in bytes of UTF-8: an advert must fit one datagram. */
+export const MAX_BEACON_PROPERTIES_BYTES = 400;
+/** Ids listed in one datagram (whom a beacon hears, what an asker knows): the rest is not listed, and so asked or told again. */
+export const MAX_BEACON_IDS = 64;
+/** Longest time that an advert is believed without being heard again, in milliseconds, whatever it says. */
+export const MAX_BEACON_TTL_MS = 10_000;
+/** Services that one program advertises: two datagrams to some tens, sent every second. */
+export const MAX_BEACON_ADVERTS = 256;
+/** Services in the directory: hundreds of programs. Beyond it who has most makes room. */
+export const MAX_BEACON_ENTRIES = 4_096;
+/** Services in the directory that were first heard from one address: 50 programs on one box, and some. */
+export const MAX_BEACON_ENTRIES_PER_SOURCE = 512;
+/** Beacons (programs) that are remembered as heard, and as asking. */
+export const MAX_BEACON_PEERS = 1_024;
+/** Addresses that one beacon is remembered to be heard from: its interfaces. */
+export const MAX_BEACON_SOURCES = 8;
+/** Askers whose answer waits for its moment; beyond it everybody is answered at once. */
+export const MAX_BEACON_ASKERS = 64;
+/** Datagrams sent in one second as answers, besides the regular ones: questions can't make a storm. */
+export const MAX_BEACON_ANSWERS_PER_SECOND = 100;
+
+/**
+ * Servers of the same mesh seen by discovery that a node considers linking to: what one mesh of a
+ * very large hall has; others are passed over until some are gone.
+ */
+export const MAX_JOIN_CANDIDATES = 4_096;
+
+/** Addresses of one such server that are tried: a box has a cable, a radio, IPv4 and IPv6. */
+export const MAX_JOIN_ADDRESSES = 4;
+
+/** Links that a node tries to make at a time of its own accord. */
+export const MAX_JOIN_ATTEMPTS = 8;
+
+// Notifications and what is kept on disk, as line clients see them (lib/talker).
+
+/** Commands of one client that wait to be on disk, above which no more are read from it. */
+export const MAX_UNCONFIRMED_COMMANDS = 4_096;
+/** Bytes of notifications that wait in a client's queue; the next ones wait on its board, where they are counted. */
+export const MAX_QUEUED_PUSHES_BYTES = 128 * KIB;
+/** The same in number: far below what stops the reading of its commands. */
+export const MAX_QUEUED_PUSHES = 1_024;
+/** Longest time that a client may ask to be in notification mode, or wait for receipts, in seconds: a day. */
+export const MAX_NOTIFY_S = 86_400;
+/** Longest headline of an offer, in characters (code points): what fits on a line of a list. */
+export const MAX_HEADLINE_CHARACTERS = 60;
+
+// Messages between programs (lib/messaging).
+
+/** Longest body of a message between programs, in bytes of JSON: structured data, no films. */
+export const MAX_BODY_BYTES = MAX_FRAME_BYTES;
+/** What stands around a body in its frame, in bytes: type, topic and numbers at their longest. */
+export const MAX_ENVELOPE_BYTES = 4 * KIB;
+/** How deep values may be nested in a message: more than data has, far less than any stack. */
+export const MAX_JSON_DEPTH = 100;
+/** Longest name of a message type, in characters. */
+export const MAX_TYPE_NAME = 64;
+/** Longest topic of news, and its beginning that is asked for, in characters. */
+export const MAX_NEWS_TOPIC = 255;
+/** Beginnings of topics that one connection may ask for. */
+export const MAX_NEWS_SUBSCRIPTIONS = 100;
+/** Questions over one connection, each way, that wait for their answers: each is held in memory. */
+export const MAX_OPEN_ASKS = 10_000;
+/** Messages taken in that the program has not yet looked at, before the connection is read no further. */
+export const MAX_INBOX_MESSAGES = 1_000;
+/** The same, in bytes. While an answer is waited for it is read on, up to eight times as much. */
+export const MAX_INBOX_BYTES = 1 * MIB;
+/** Messages that make no sense, on one connection: a bug of the other side; then it ends. */
+export const MAX_BAD_MESSAGES = 16;
+/** Bytes waiting to be taken by the other side, above which sending waits. */
+export const SEND_WAITS_BYTES = 1 * MIB;
+/** Bytes waiting to be taken, above which a message is not sent any more, nor anything read from there. */
+export const MAX_SEND_QUEUED_BYTES = 8 * MIB;
+/** Nothing taken by the other side for so long, in milliseconds, while something waits: it is given up. */
+export const SEND_STUCK_MS = 10_000;
+/** How long the other side may take to say hello, in milliseconds. */
+export const HELLO_WITHIN_MS = 5_000;
+/** Nothing heard for so long, in milliseconds: the other side is gone (noticed within 5 s). */
+export const SILENT_MS = 4_250;
+/** Nothing said for so long, in milliseconds: a sign of life is sent. Two may be lost. */
+export const PULSE_MS = 1_250;
+/** News or events that wait for a program to look at them; then the oldest are dropped, and counted. */
+export const MAX_NEWS_WAITING = 1_000;
+/** Requests at one address that wait for a program to take them; more are refused. */
+export const MAX_REQUESTS_WAITING = 1_000;
+/** Connections that a listening program takes, in all. */
+export const MAX_SESSIONS = 10_000;
+/** Connections of one address (this machine's own are exempt): a classroom behind one router. */
+export const MAX_SESSIONS_PER_ADDRESS = 256;
+
+// Notifications (lib/notify): topics, who subscribed to them, and what is remembered.
+
+/** Longest topic or pattern, in UTF-16 units: it stands on a line with the text. */
+export const MAX_TOPIC_CHARACTERS = 128;
+/** Levels of a topic: deeper ones are no names but data. */
+export const MAX_TOPIC_LEVELS = 16;
+/** Patterns of one subscriber: they are told to all servers. */
+export const MAX_PATTERNS = 64;
+/** Patterns of all sessions in notification mode and named subscribers together: about 100 MB of index. */
+export const MAX_PATTERNS_IN_ALL = 200_000;
+/** Sets of patterns of nameless subscribers that one server tells to the others, to be counted there. */
+export const MAX_LISTENER_SETS = 1_000;
+/** The same, in bytes: it is sent again with each change. */
+export const MAX_LISTENER_BYTES = 64 * KIB;
+/** Named subscribers, mesh-wide: each has a queue on every server. */
+export const MAX_NAMED_SUBSCRIBERS = 1_000;
+/** Notifications that wait for one subscriber; then the oldest are dropped, and told. */
+export const MAX_PENDING_NOTIFICATIONS = 1_000;
+/** Notifications that are remembered for everybody, in number; what waits for a named subscriber is beside that. */
+export const MAX_NOTIFICATIONS = 10_000;
+/** All notifications that are remembered, in bytes, also what waits. */
+export const MAX_NOTIFICATION_BYTES = 64 * MIB;
+/** Age at which a notification is forgotten, in milliseconds: a day. */
+export const MAX_NOTIFICATION_AGE_MS = 86_400_000;
+/** Text (or details) of a notification from another server, in characters: a line, each byte of it replaced. */
+export const MAX_NOTIFICATION_CHARACTERS = MAX_LINE_BYTES;
+/** Lives of servers whose notifications are told apart, of those that published within a day. */
+export const MAX_NOTIFICATION_STREAMS = 1_000;
+/** Acknowledgements of one subscriber for notifications that have not arrived here yet; the oldest are forgotten. */
+export const MAX_EARLY_ACKNOWLEDGEMENTS = 10_000;
+/** Offers on the board, and withdrawn ones that are remembered as such. */
+export const MAX_OFFERS = 1_000;
+/** Questions for receipts, of this server's clients and of other servers, that wait at a time. */
+export const MAX_RECEIPT_WATCHES = 1_000;
+/** Recipients of one notification that are told to another server: the frame stays below 1 MiB. */
+export const MAX_RECEIPTS = 5_000;
+/** Bytes of one answer when two servers compare what they remember: small enough for what is live to wait behind it. */
+export const MAX_SYNC_BYTES = 256 * KIB;
+
+// A client of notifications (lib/client/notify): what a server can make it keep.
+
+/** Notifications that wait to be handled: what a server keeps for a subscriber, and some. What comes beyond is fetched later. */
+export const MAX_NOTIFICATIONS_WAITING = 2_000;
+/** The same, in characters. */
+export const MAX_NOTIFICATIONS_WAITING_CHARACTERS = 32 * MIB;
+/** Notifications that are remembered because their handler failed: what a server keeps for a subscriber, and some. */
+export const MAX_NOTIFICATIONS_FAILED = 4_096;
+/** Recipients of one notification that a publisher takes note of one by one. */
+export const MAX_RECEIPTS_TAKEN = 20_000;
+/** Longest details of an offer that are taken, in characters: the line that posted it was shorter. */
+export const MAX_DETAILS_CHARACTERS = 64 * KIB;
+
+// Encrypted connections (lib/link/secure).
+
+/** Connections whose key exchange is under way; beyond that the oldest is dropped: honest ones need milliseconds. */
+export const MAX_HALF_OPEN = 1024;
+/** Of those, from one address: a classroom behind one router that comes back at once. */
+export const MAX_HALF_OPEN_PER_ADDRESS = 128;
+/** How long a key exchange may take, in milliseconds. */
+export const HANDSHAKE_MS = 5_000;
+/** Pause after each key exchange, in milliseconds: each takes one or two of computing, and others wait meanwhile. */
+export const HANDSHAKE_PAUSE_MS = 1;
+/** How long a server that takes plain connections, too, waits for the first bytes of an encrypted one, in milliseconds. */
+export const GREET_PLAINLY_MS = 300;
+/** Wrong secrets of one address before it must wait: typing errors, and one box with an old secret. */
+export const MAX_WRONG_SECRETS = 20;
+/** One wrong secret is forgiven after this long, in milliseconds: 43,200 guesses a day for one address. */
+export const WRONG_SECRET_FORGIVEN_MS = 2_000;
+/** Addresses whose wrong secrets are counted. */
+export const MAX_GUESSING_ADDRESSES = 10_000;

@@ -1,0 +1,72 @@
+/**
+ * Secrets, as people write them and as the key exchange uses them.
+ *
+ * @module
+ */
+
+import { encodeText } from "../../wire/text.ts";
+import { MAX_SECRETS } from "./handshake_messages.ts";
+import { loadSodium } from "./sodium.ts";
+
+/** Longest secret, in characters. */
+const MAX_SECRET = 1024;
+/** Fewest characters: less is guessed by trying at the server's own pace. */
+export const MIN_SECRET = 6;
+
+/** A text that is no secret. */
+export class SecretError extends Error {
+  override readonly name = "SecretError";
+}
+
+/**
+ * The secrets in the text of a secret file: a line each, the present one first, then the one before,
+ * which is still taken. Blanks around them don't count; empty lines and those that begin with `#` are
+ * passed over.
+ *
+ * @throws {SecretError} when there is none, too many, or one is too short or too long
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parseSecrets } from "./secret.ts";
+ * assertEquals(parseSecrets("# the club's\nblue turntable\nred turntable\n"), [
+ *   "blue turntable",
+ *   "red turntable",
+ * ]);
+ * ```
+ */
+export function parseSecrets(text: string): string[] {
+  const secrets = text.split(/\r?\n/).map((line) => line.trim().normalize("NFC"))
+    .filter((line) => line !== "" && !line.startsWith("#"));
+  if (secrets.length === 0) throw new SecretError("There is no secret in it: write one on a line");
+  if (secrets.length > MAX_SECRETS) {
+    const most = `${MAX_SECRETS} are taken, the present one and the one before`;
+    throw new SecretError(`There are ${secrets.length} secrets in it: ${most}`);
+  }
+  for (const { length } of secrets) {
+    if (length < MIN_SECRET || length > MAX_SECRET) {
+      throw new SecretError(
+        `A secret in it has ${length} characters: it must have ${MIN_SECRET} to ${MAX_SECRET}`,
+      );
+    }
+  }
+  return secrets;
+}
+
+/** The same salt for all: both sides must come to the same bytes before they can talk. */
+const SALT = "talker secret v1";
+/** Argon2id: 2 passes over 64 MiB, some tenths of a second on a small box, once. */
+const PASSES = 2, MEMORY = 64 * 1024 * 1024;
+
+/** A secret stretched by Argon2id, 32 bytes: what the key exchange takes. Takes 0.1 s and more. */
+export async function stretchSecret(secret: string): Promise<Uint8Array> {
+  const sodium = await loadSodium();
+  return sodium.crypto_pwhash(
+    32,
+    encodeText(secret),
+    encodeText(SALT),
+    PASSES,
+    MEMORY,
+    sodium.crypto_pwhash_ALG_ARGON2ID13,
+  );
+}
