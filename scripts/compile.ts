@@ -17,9 +17,12 @@ if (flags === undefined) {
   throw new Error("The task server in deno.json is not of the expected form");
 }
 
+/** What is started as a thread, and so isn't found by following the imports. */
+const WORKERS = ["--include", "lib/store/store_worker.ts"];
+
 const root = new URL("../", import.meta.url);
 const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-  args: ["compile", "--quiet", ...flags, "--output", output, "main.ts"],
+  args: ["compile", "--quiet", ...flags, ...WORKERS, "--output", output, "main.ts"],
   cwd: root,
   stderr: "piped",
 }).output();

@@ -19,6 +19,8 @@ export interface StoredMesh {
   readonly marks: Iterable<StoredMark>;
   /** The retained batches in the order in which they were appended. */
   readonly batches: Iterable<{ readonly batch: Batch; readonly age: number }>;
+  /** What origins were called last. */
+  readonly names: Iterable<{ readonly origin: NodeId; readonly name: string }>;
 }
 
 /** Where the core writes down what it has seen. */
@@ -31,7 +33,9 @@ export interface MeshStore {
   mark(mark: StoredMark): void;
   /** A batch fell out of the retention. */
   evict(batch: Batch): void;
-  /** An origin was forgotten. */
+  /** An origin is called so, as long as nothing else is said. */
+  name(origin: NodeId, name: string): void;
+  /** An origin was forgotten, with its marks and its name. */
   forget(origin: NodeId): void;
 }
 
@@ -39,12 +43,14 @@ export interface MeshStore {
 export class MemoryStore implements MeshStore {
   readonly #marks = new Map<string, StoredMark>();
   readonly #batches = new Map<string, Batch>();
+  readonly #names = new Map<NodeId, string>();
   /** How often the node was started, for `newIncarnation`. */
   starts = 0;
 
   load(): StoredMesh {
     const batches = [...this.#batches.values()].map((batch) => ({ batch, age: 0 }));
-    return { marks: [...this.#marks.values()], batches };
+    const names = [...this.#names].map(([origin, name]) => ({ origin, name }));
+    return { marks: [...this.#marks.values()], batches, names };
   }
 
   append(batch: Batch): void {
@@ -59,7 +65,12 @@ export class MemoryStore implements MeshStore {
     this.#batches.delete(key(batch));
   }
 
+  name(origin: NodeId, name: string): void {
+    this.#names.set(origin, name);
+  }
+
   forget(origin: NodeId): void {
+    this.#names.delete(origin);
     for (const name of this.#marks.keys()) {
       if (name.startsWith(origin)) this.#marks.delete(name);
     }

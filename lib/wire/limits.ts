@@ -132,6 +132,12 @@ export const MAX_JOIN_ADDRESSES = 4;
 /** Links that a node tries to make at a time of its own accord. */
 export const MAX_JOIN_ATTEMPTS = 8;
 
+/**
+ * Links that it tries to make in a second of its own accord: forged adverts could else have a whole
+ * mesh knock at somebody's door. Healing takes a few.
+ */
+export const MAX_JOIN_ATTEMPTS_PER_SECOND = 10;
+
 // Notifications and what is kept on disk, as line clients see them (lib/talker).
 
 /** Commands of one client that wait to be on disk, above which no more are read from it. */
@@ -181,8 +187,12 @@ export const SILENT_MS = 4_250;
 export const PULSE_MS = 1_250;
 /** News or events that wait for a program to look at them; then the oldest are dropped, and counted. */
 export const MAX_NEWS_WAITING = 1_000;
+/** The same, in bytes. */
+export const MAX_NEWS_WAITING_BYTES = 8 * MIB;
 /** Requests at one address that wait for a program to take them; more are refused. */
 export const MAX_REQUESTS_WAITING = 1_000;
+/** The same, in bytes. */
+export const MAX_REQUESTS_WAITING_BYTES = 8 * MIB;
 /** Connections that a listening program takes, in all. */
 export const MAX_SESSIONS = 10_000;
 /** Connections of one address (this machine's own are exempt): a classroom behind one router. */
@@ -258,3 +268,8 @@ export const MAX_WRONG_SECRETS = 20;
 export const WRONG_SECRET_FORGIVEN_MS = 2_000;
 /** Addresses whose wrong secrets are counted. */
 export const MAX_GUESSING_ADDRESSES = 10_000;
+
+// What is written to disk (lib/store).
+
+/** Bytes that aren't written yet, above which speakers are to wait: some seconds of a slow card. (What is unwritten never is more than what is retained.) */
+export const MAX_UNWRITTEN_BYTES = 8 * MIB;

@@ -1,0 +1,43 @@
+/** A disk that needs 200 ms for each sync: needs a C compiler. */
+
+import { assert, assertEquals } from "@std/assert";
+import { TestDirectory } from "./sample.ts";
+
+const here = (name: string) => new URL(name, import.meta.url).pathname;
+
+/** Makes the library that slows a program's disk; undefined where there is no compiler. */
+async function slowDisk(directory: string): Promise<string | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  const library = `${directory}/slow.so`;
+  try {
+    const args = ["-shared", "-fPIC", "-o", library, here("slow_disk.c"), "-ldl"];
+    const { success } = await new Deno.Command("cc", { args }).output();
+    return success ? library : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+Deno.test("slow: while the disk is waited for, everything else goes on", async () => {
+  await using directory = await TestDirectory.make();
+  const library = await slowDisk(directory.path);
+  if (library === undefined) return;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      "--config",
+      here("../../deno.json"),
+      here("slow_writer.ts"),
+      `${directory.path}/data`,
+    ],
+    env: { LD_PRELOAD: library },
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  const { turns, congested, unwritten } = JSON.parse(new TextDecoder().decode(stdout));
+  // A turn takes about 1 ms, a commit at least 200.
+  for (const count of turns) assert(count > 20, `${turns} turns`);
+  assertEquals(congested, [true, false]);
+  assert(unwritten > 8 * 1024 * 1024);
+});
