@@ -27,6 +27,11 @@ export interface LinkOwner {
   broken(link: FramedLink, reason: string): void;
   /** The connection has ended, by the other side or by an error. Said once; not after {@linkcode FramedLink.close}. */
   ended(link: FramedLink, reason: string): void;
+  /**
+   * The other side will send nothing more. Where an owner wants to be told, the link stays, so that
+   * it can still send; else it ends.
+   */
+  heardAll?(link: FramedLink): void;
 }
 
 /** A connection that carries frames. */
@@ -37,7 +42,9 @@ export class FramedLink {
   progressAt: number;
   readonly #connection: Connection;
   readonly #owner: LinkOwner;
-  readonly #decoder: FrameDecoder;
+  readonly #decoder: FrameDecoder | undefined;
+  /** Length of what stands before each body. */
+  readonly #header: number;
   #queue: Uint8Array[] = [];
   #queued = 0;
   #buffer = new Uint8Array(SMALL_BYTES);
@@ -48,12 +55,16 @@ export class FramedLink {
   #closing = false;
   #closed = false;
 
-  /** A link over `connection`, whose frames are at most `limit` bytes. {@linkcode start} begins to read. */
-  constructor(id: number, connection: Connection, owner: LinkOwner, limit: number) {
+  /**
+   * A link over `connection`, whose frames are at most `limit` bytes; without a limit there are no
+   * frames: bytes come and go as they are. {@linkcode start} begins to read.
+   */
+  constructor(id: number, connection: Connection, owner: LinkOwner, limit: number | undefined) {
     this.id = id;
     this.#connection = connection;
     this.#owner = owner;
-    this.#decoder = new FrameDecoder(limit);
+    this.#decoder = limit === undefined ? undefined : new FrameDecoder(limit);
+    this.#header = limit === undefined ? 0 : FRAME_HEADER_BYTES;
     this.progressAt = performance.now();
   }
 
@@ -77,7 +88,7 @@ export class FramedLink {
     if (this.#closing || this.#closed) return;
     if (this.#queued === 0) this.progressAt = performance.now();
     this.#queue.push(body);
-    this.#queued += FRAME_HEADER_BYTES + body.length;
+    this.#queued += this.#header + body.length;
     if (this.#writing || this.#armed) return;
     // What is sent in one turn of the event loop goes out together.
     this.#armed = true;
@@ -138,15 +149,26 @@ export class FramedLink {
     try {
       while (!this.#closed) {
         const count = await this.#connection.read(buffer);
-        if (count === null) return this.#end("the other side closed the connection");
+        if (count === null) {
+          if (this.#owner.heardAll === undefined || this.#closing) {
+            return this.#end("the other side closed the connection");
+          }
+          if (!this.#closed) this.#owner.heardAll(this);
+          return;
+        }
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         if (this.#closed) return;
         // What comes while the link is being closed is passed over.
         if (this.#closing) continue;
         this.#owner.heard(this);
-        this.#decoder.push(buffer.subarray(0, count), (bytes, start, end) => {
-          if (!this.#closing && !this.#closed) this.#owner.frame(this, bytes.subarray(start, end));
-        });
+        if (this.#decoder === undefined) this.#owner.frame(this, buffer.subarray(0, count));
+        else {
+          this.#decoder.push(buffer.subarray(0, count), (bytes, start, end) => {
+            if (!this.#closing && !this.#closed) {
+              this.#owner.frame(this, bytes.subarray(start, end));
+            }
+          });
+        }
         if (count === buffer.length && count < LARGE_BYTES) buffer = new Uint8Array(8 * count);
       }
     } catch (error) {
@@ -182,8 +204,8 @@ export class FramedLink {
   #gather(): [Uint8Array, number] {
     let size = 0, frames = 0;
     for (const { length } of this.#queue) {
-      if (frames > 0 && size + FRAME_HEADER_BYTES + length > LARGE_BYTES) break;
-      size += FRAME_HEADER_BYTES + length;
+      if (frames > 0 && size + this.#header + length > LARGE_BYTES) break;
+      size += this.#header + length;
       frames++;
     }
     let target = this.#buffer;
@@ -194,9 +216,9 @@ export class FramedLink {
     let at = 0;
     for (let i = 0; i < frames; i++) {
       const body = this.#queue[i] as Uint8Array;
-      writeFrameHeader(target, at, body.length);
-      target.set(body, at + FRAME_HEADER_BYTES);
-      at += FRAME_HEADER_BYTES + body.length;
+      if (this.#header > 0) writeFrameHeader(target, at, body.length);
+      target.set(body, at + this.#header);
+      at += this.#header + body.length;
     }
     return [target.subarray(0, at), frames];
   }

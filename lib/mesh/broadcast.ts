@@ -43,6 +43,8 @@ export class Broadcast {
   readonly sync: Sync;
   readonly seeks: Seeks;
   readonly #own: Stream;
+  /** What origins are called: of those that said something, and only where that outlives this node. */
+  readonly #names = new Map<NodeId, string>();
 
   constructor(
     private readonly context: MeshContext,
@@ -59,6 +61,7 @@ export class Broadcast {
           this.tree.forget(stream);
           this.sync.forget(stream);
         }
+        this.#names.delete(origin.id);
         store?.forget(origin.id);
         context.effects.note?.("warning", `Forgot the origin ${origin.id}: too many are known`);
       },
@@ -74,7 +77,8 @@ export class Broadcast {
 
   #load(store: MeshStore): void {
     const { now } = this.context;
-    const { marks, batches } = store.load();
+    const { marks, batches, names } = store.load();
+    for (const { origin, name } of names) this.#names.set(origin, name);
     for (const mark of marks) {
       const origin = this.seen.hear(mark.origin, mark.incarnation, now, true);
       const stream = this.seen.open(origin, mark.incarnation);
@@ -88,6 +92,19 @@ export class Broadcast {
       const stream = this.seen.get(batch.origin, batch.incarnation);
       if (stream !== undefined) this.log.append(stream.segments, batch, now - age);
     }
+  }
+
+  /** What an origin is called, as it was written down. */
+  nameOf(origin: NodeId): string | undefined {
+    return this.#names.get(origin);
+  }
+
+  /** Writes down what an origin is called, if it said something and there is a store. */
+  keepName(origin: NodeId, name: string): void {
+    const isKept = this.store !== undefined && this.seen.origin(origin) !== undefined;
+    if (!isKept || this.#names.get(origin) === name) return;
+    this.#names.set(origin, name);
+    this.store.name(origin, name);
   }
 
   /** The sequence of the next message that is published here. */

@@ -6,13 +6,13 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BACKOFF, distanceOf } from "../link/backoff.ts";
+import { BACKOFF } from "../link/backoff.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
-import { keepUp } from "../link/keep_up.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Gap } from "./context.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity, NodeId } from "./identity.ts";
+import { distanceTo, Keepers, keyOf } from "./keepers.ts";
 import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
 import type { LinkId } from "./links.ts";
 import type { Published } from "./broadcast.ts";
@@ -27,6 +27,9 @@ const ACCEPT_PAUSE_MS = 100;
 /** How long a link that was asked for once may take until it is up, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Why a link may end without being refused for good: the peer stops, or has too many for now. */
+const PASSING: ReadonlySet<string> = new Set(["goodbye", "full", "silent"]);
+
 const log = getLogger(["talker", "mesh"]);
 
 /** Who wants to know of the mesh, beside the observers of kinds. */
@@ -39,6 +42,8 @@ export interface MeshWatcher {
   gap?(gap: Gap): void;
   /** Local speakers are to wait, or may go on. */
   congested?(congested: boolean): void;
+  /** A link is up or down; `killed` is the peer whose link an operator ended, here or there. */
+  linksChanged?(killed?: NodeId): void;
 }
 
 /** How a driver is made. */
@@ -46,18 +51,25 @@ export interface MeshDriverOptions {
   identity: Identity;
   /** Random numbers from 0 to below 1. */
   random: () => number;
-  /** Makes a connection. Rejects when it can't. */
+  /** Makes a connection; with port 0 the host is a name to be looked up. Rejects when it can't. */
   connect: (to: Endpoint, signal: AbortSignal) => Promise<Connection>;
   /** What the node remembers over its restarts. Default: nothing. */
   store?: MeshStore | undefined;
 }
 
+/** How an attempt at a link ended: it is up with `peer`, or not; `refused` by whoever is there. */
+export type LinkOutcome =
+  | { readonly type: "up"; readonly peer: NodeId }
+  | { readonly type: "failed"; readonly reason: string; readonly refused: boolean };
+
 interface LinkEntry {
   readonly framed: FramedLink;
   /** Where it was made to, when it was made here. */
   readonly to: string | undefined;
+  /** Made by the joiner, which may drop it. */
+  readonly joined: boolean;
   /** Told once how it went. */
-  settle: ((outcome: string | undefined) => void) | undefined;
+  settle: ((outcome: LinkOutcome) => void) | undefined;
   peer: Identity | undefined;
 }
 
@@ -67,11 +79,9 @@ export class MeshDriver implements LinkOwner {
   readonly node: MeshNode;
   readonly #options: MeshDriverOptions;
   readonly #links = new Map<LinkId, LinkEntry>();
-  readonly #keepers = new Map<string, AbortController>();
+  readonly #keepers: Keepers;
   /** Refusals that were logged: who is refused tries on, and would fill the log. */
   readonly #said = new Said();
-  /** Which node answered at the address of a keeper. */
-  readonly #peerAt = new Map<string, string>();
   readonly #listeners = new Set<Listener>();
   #nextLink = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -86,6 +96,11 @@ export class MeshDriver implements LinkOwner {
   /** A node without links. */
   constructor(options: MeshDriverOptions) {
     this.#options = options;
+    this.#keepers = new Keepers({
+      random: options.random,
+      links: () => this.#links.values(),
+      connect: (to) => this.connect(to),
+    });
     this.node = new MeshNode({
       identity: options.identity,
       random: options.random,
@@ -95,7 +110,10 @@ export class MeshDriver implements LinkOwner {
         send: (link, body) => this.#links.get(link)?.framed.send(body),
         drop: (link, code, reason, remote, peer) => this.#dropped(link, code, reason, remote, peer),
         linkUp: (link, peer) => this.#up(link, peer),
-        linkDown: (_link, peer) => log.info("Link to {name} is down", { name: peer.name }),
+        linkDown: (_link, peer) => {
+          log.info("Link to {name} is down", { name: peer.name });
+          this.#watcher.linksChanged?.();
+        },
         reachable: (id, name) => this.#watcher.reachable?.(id, name),
         unreachable: (id, name, left) => this.#watcher.unreachable?.(id, name, left),
         gap: (gap) => this.#watcher.gap?.(gap),
@@ -125,6 +143,10 @@ export class MeshDriver implements LinkOwner {
       congested: (congested) => {
         before.congested?.(congested);
         watcher.congested?.(congested);
+      },
+      linksChanged: (killed) => {
+        before.linksChanged?.(killed);
+        watcher.linksChanged?.(killed);
       },
     };
   }
@@ -178,19 +200,32 @@ export class MeshDriver implements LinkOwner {
 
   /** Makes a link, once. Resolves with nothing when it is up, else with the reason why it isn't. */
   async connect(to: Endpoint): Promise<string | undefined> {
-    const { attemptTimeout } = BACKOFF[distanceOf(to.hostname)];
+    const outcome = await this.dial(to);
+    return outcome.type === "failed" ? outcome.reason : undefined;
+  }
+
+  /** As {@linkcode connect}, and tells more. A link that is `joined` may be dropped by {@linkcode drop}. */
+  async dial(to: Endpoint, { joined = false } = {}): Promise<LinkOutcome> {
+    const failed = (reason: string, refused = false): LinkOutcome => (
+      { type: "failed", reason, refused }
+    );
+    if (this.#stopped) return failed("this node stops");
+    const { attemptTimeout } = BACKOFF[distanceTo(to)];
     let connection: Connection;
     try {
       connection = await this.#options.connect(to, AbortSignal.timeout(attemptTimeout));
     } catch (error) {
       if (error instanceof DOMException && error.name === "TimeoutError") {
-        return `no answer within ${attemptTimeout / 1000} s`;
+        return failed(`no answer within ${attemptTimeout / 1000} s`);
       }
-      return error instanceof Error ? error.message : String(error);
+      // Another secret, or no encryption there: the connection ended before there was a link.
+      const cause = error instanceof Error ? error.cause : undefined;
+      const refused = cause instanceof Error && cause.name === "SecurityError";
+      return failed(error instanceof Error ? error.message : String(error), refused);
     }
     if (this.#stopped) {
       connection.close();
-      return "this node stops";
+      return failed("this node stops");
     }
     return await new Promise((resolve) => {
       const give = () => {
@@ -198,27 +233,44 @@ export class MeshDriver implements LinkOwner {
         this.now((node, now) => node.dropLink(id, "greeting", reason, now));
       };
       const timer = setTimeout(give, CONNECT_TIMEOUT_MS);
-      const id = this.#open(connection, keyOf(to), (outcome) => {
+      const settle = (outcome: LinkOutcome) => {
         clearTimeout(timer);
         resolve(outcome);
-      });
+      };
+      const id = this.#open(connection, { to: keyOf(to), joined, settle });
     });
   }
 
   /** Keeps a link to `to` up for ever: tries again and again, at growing, random intervals. */
   keep(to: Endpoint): void {
-    const key = keyOf(to);
-    if (this.#keepers.has(key) || this.#stopped) return;
-    const stop = new AbortController();
-    this.#keepers.set(key, stop);
-    void keepUp({
-      distance: distanceOf(to.hostname),
-      random: this.#options.random,
-      signal: stop.signal,
-      isUp: () => this.#isLinked(key),
-      attempt: () => this.connect(to),
-      failed: (reason) => log.warn("Cannot link to {key}: {reason}; trying on", { key, reason }),
-    });
+    if (!this.#stopped) this.#keepers.keep(to);
+  }
+
+  /**
+   * Tries now what {@linkcode keep} waits for, since the peer is heard: it has one of these addresses,
+   * or is the node `id`. At most once a second for each.
+   */
+  retry(addresses: readonly Endpoint[], id?: NodeId): void {
+    this.#keepers.retry(addresses, id);
+  }
+
+  /** The direct peers; true for those whose link was made by a joiner, and is kept up by nobody. */
+  links(): Map<NodeId, boolean> {
+    const links = new Map<NodeId, boolean>();
+    for (const entry of this.#links.values()) {
+      if (entry.peer === undefined) continue;
+      links.set(entry.peer.id, entry.joined && !this.#keepers.keeps(entry));
+    }
+    return links;
+  }
+
+  /** Drops a link that was made by a joiner, and isn't needed. */
+  drop(peer: NodeId): void {
+    for (const [id, entry] of this.#links) {
+      if (entry.peer?.id !== peer || !entry.joined) continue;
+      const reason = `${this.node.identity.name} and ${entry.peer.name} are linked by other ways`;
+      return this.now((node, now) => node.dropLink(id, "duplicate", reason, now));
+    }
   }
 
   /**
@@ -234,10 +286,10 @@ export class MeshDriver implements LinkOwner {
         : key === to || key === keyOf(framed.remote);
       if (!matches) continue;
       ended++;
-      if (to !== undefined) this.#unkeep(to);
+      if (to !== undefined) this.#keepers.unkeep(to);
       this.now((node, now) => node.dropLink(id, "operator", "an operator ended the link", now));
     }
-    if (key !== undefined && this.#unkeep(key)) ended = Math.max(ended, 1);
+    if (key !== undefined && this.#keepers.unkeep(key)) ended = Math.max(ended, 1);
     return ended;
   }
 
@@ -251,8 +303,7 @@ export class MeshDriver implements LinkOwner {
   /** Says goodbye on all links and closes them. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const keeper of this.#keepers.values()) keeper.abort();
-    this.#keepers.clear();
+    this.#keepers.stop();
     for (const listener of this.#listeners) listener.close();
     this.#listeners.clear();
     const framed = [...this.#links.values()].map((entry) => entry.framed);
@@ -290,7 +341,7 @@ export class MeshDriver implements LinkOwner {
     log.info("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
     this.#links.delete(link.id);
     this.now((node, now) => node.linkClosed(link.id, now));
-    entry.settle?.(reason);
+    entry.settle?.({ type: "failed", reason, refused: false });
     this.#judgeCongestion();
   }
 
@@ -300,11 +351,12 @@ export class MeshDriver implements LinkOwner {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
     entry.peer = peer;
-    this.#answered(entry, peer);
+    this.#keepers.answered(entry, peer.id);
     const { hostname, port } = entry.framed.remote;
     log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
-    entry.settle?.(undefined);
+    entry.settle?.({ type: "up", peer: peer.id });
     entry.settle = undefined;
+    this.#watcher.linksChanged?.();
   }
 
   #dropped(
@@ -316,7 +368,7 @@ export class MeshDriver implements LinkOwner {
   ): void {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
-    this.#answered(entry, peer);
+    if (peer !== undefined) this.#keepers.answered(entry, peer.id);
     this.#links.delete(link);
     const quiet = code === "goodbye" || code === "duplicate" ||
       (entry.peer === undefined &&
@@ -328,54 +380,37 @@ export class MeshDriver implements LinkOwner {
     });
     entry.framed.finish();
     // The link that stays is the one that was wanted.
-    entry.settle?.(code === "duplicate" ? undefined : reason);
-    queueMicrotask(() => this.#judgeCongestion());
+    if (code === "duplicate" && peer !== undefined) entry.settle?.({ type: "up", peer: peer.id });
+    else entry.settle?.({ type: "failed", reason, refused: !PASSING.has(code) });
+    queueMicrotask(() => {
+      this.#judgeCongestion();
+      if (code === "operator") this.#watcher.linksChanged?.(peer?.id);
+    });
   }
 
   // Making links.
 
-  #open(connection: Connection, to: string | undefined, settle?: LinkEntry["settle"]): LinkId {
+  #open(connection: Connection, made?: Pick<LinkEntry, "to" | "joined" | "settle">): LinkId {
     const id = this.#nextLink++;
     const framed = new FramedLink(id, connection, this, MAX_MESH_FRAME);
-    this.#links.set(id, { framed, to, settle, peer: undefined });
+    const { to, joined = false, settle } = made ?? {};
+    this.#links.set(id, { framed, to, joined, settle, peer: undefined });
     if (this.#paused) framed.pause(true);
     framed.start();
-    this.now((node, now) => node.linkOpened(id, to !== undefined, now));
+    this.now((node, now) => node.linkOpened(id, made !== undefined, now));
     return id;
   }
 
   async #accept(listener: Listener): Promise<void> {
     while (this.#listeners.has(listener)) {
       try {
-        this.#open(await listener.accept(), undefined);
+        this.#open(await listener.accept());
       } catch (error) {
         if (!this.#listeners.has(listener)) return;
         log.warn("Cannot accept a link: {reason}", { reason: String(error) });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
-  }
-
-  /** Is there a link to that address, or to the peer that was reached there before? */
-  #isLinked(address: string): boolean {
-    for (const { to, peer } of this.#links.values()) {
-      if (to === address) return true;
-      if (peer !== undefined && this.#peerAt.get(address) === peer.id) return true;
-    }
-    return false;
-  }
-
-  /** Which node answered where: the link that stays to it may be the one that it made. */
-  #answered({ to }: LinkEntry, peer: Identity | undefined): void {
-    if (to !== undefined && peer !== undefined && this.#keepers.has(to)) {
-      this.#peerAt.set(to, peer.id);
-    }
-  }
-
-  #unkeep(key: string): boolean {
-    this.#keepers.get(key)?.abort();
-    this.#peerAt.delete(key);
-    return this.#keepers.delete(key);
   }
 
   // Time.
@@ -432,10 +467,6 @@ export class MeshDriver implements LinkOwner {
   published(): void {
     if (this.#links.size > 0) this.#judgeCongestion();
   }
-}
-
-function keyOf({ hostname, port }: Endpoint): string {
-  return `${hostname}:${port}`;
 }
 
 function nameOf({ peer, framed }: LinkEntry): string {

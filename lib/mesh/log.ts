@@ -105,6 +105,11 @@ export class Log {
     this.evict(now);
   }
 
+  /** What is remembered, in the order of arrival, and when it came, in ms. */
+  *entries(): Generator<{ readonly batch: Batch; readonly at: number }> {
+    for (let i = this.#head; i < this.#entries.length; i++) yield this.#entries[i] as Entry;
+  }
+
   /** Forgets what is over the limits at `now`. */
   evict(now: number): void {
     const { retentionCount, retentionBytes, retentionAge, retentionYoung } = this.limits;

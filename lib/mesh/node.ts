@@ -7,7 +7,7 @@
  * Every method that takes `now` expects monotonic milliseconds that never go back. After each call
  * the driver asks for {@linkcode MeshNode.nextWake} and calls {@linkcode MeshNode.tick} then.
  */
-import type { BatchBuilder } from "../wire/mesh_batch.ts";
+import type { Batch, BatchBuilder } from "../wire/mesh_batch.ts";
 import { MeshFrameError } from "../wire/mesh_bytes.ts";
 import { MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
 import { decodeMeshMessage, type MeshMessage, type RefusalCode } from "../wire/mesh_message.ts";
@@ -332,9 +332,21 @@ export class MeshNode {
     return [...this.#membership.topology.reachable].sort();
   }
 
-  /** The name of a node that is or was reachable. */
+  /** The name of a node that is or was reachable, or was given to {@linkcode keepName}. */
   nameOf(id: NodeId): string | undefined {
-    return this.#membership.topology.record(id)?.name;
+    return this.#membership.topology.record(id)?.name ?? this.#broadcast.nameOf(id);
+  }
+
+  /** Writes down what a node is called that said something: {@linkcode nameOf} knows it after a restart. */
+  keepName(id: NodeId, name: string): void {
+    this.#broadcast.keepName(id, name);
+  }
+
+  /** What is remembered of a kind, in the order of arrival, with its age in ms: also from before the start. */
+  *retained(kind: number, now: number): Generator<{ batch: Batch; age: number }> {
+    for (const { batch, at } of this.#broadcast.log.entries()) {
+      if (batch.kind === kind) yield { batch, age: now - at };
+    }
   }
 
   /** The graph of the reachable nodes, sorted by id. */
@@ -345,11 +357,6 @@ export class MeshNode {
       const { name, incarnation } = topology.record(id)!;
       return { id, name, incarnation, links, isCutPoint: cutPoints.has(id) };
     });
-  }
-
-  /** A path to a node, this one and that one included. */
-  pathTo(id: NodeId): NodeId[] | undefined {
-    return this.#membership.topology.path(id);
   }
 
   /** Whether something of the origin was ever heard. */

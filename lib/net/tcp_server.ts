@@ -33,6 +33,7 @@ export function listenTcp({ hostname, port }: Endpoint): Listener {
       }
     },
     close: () => listener.close(),
+    unref: () => listener.unref(),
   };
 }
 

@@ -27,6 +27,8 @@ export interface Connection {
   closeWrite(): Promise<void>;
   /** Ends both directions at once; what was not sent may be lost. Throws when closed already. */
   close(): void;
+  /** Waiting to read does not keep the program alive from now on. */
+  unref?(): void;
 }
 
 /** A port at which connections arrive. */
@@ -37,4 +39,6 @@ export interface Listener {
   accept(): Promise<Connection>;
   /** Stops listening. */
   close(): void;
+  /** Waiting for connections does not keep the program alive from now on. */
+  unref?(): void;
 }
