@@ -53,7 +53,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   #writtenIn = 0;
   /** Bytes read but not looked at, because speakers are to wait; 0 when there are none. */
   #held = 0;
-  /** No read is under way, because the client does not read its answers. */
+  /** No read is under way, because the client does not read its answers, or they wait for the disk. */
   #paused = false;
   /** The client has said that it will send nothing more. */
   #ended = false;
@@ -124,7 +124,8 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     if (bytes !== undefined) {
       this.tookAt = now;
       this.#write(bytes);
-    } else if (this.deadline !== undefined) this.#drain();
+    } else if (this.deadline !== undefined && this.session.unconfirmed === 0) this.#drain();
+    this.#unpause();
   }
 
   /** Speakers may go on. */
@@ -165,12 +166,16 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     }
     this.#writing = undefined;
     this.#server.took(this, count, this.#server.turn - this.#writtenIn <= 1);
-    if (this.#paused && !this.session.unread) {
-      this.#paused = false;
-      this.#read();
-    }
+    this.#unpause();
     if (this.deadline !== undefined || !this.session.outbox.empty) this.#server.serve(this);
   };
+
+  /** Reads on, where that was stopped and need not be any more. */
+  #unpause(): void {
+    if (!this.#paused || this.session.waits) return;
+    this.#paused = false;
+    this.#read();
+  }
 
   readonly #broken = (): void => this.close();
 
@@ -210,7 +215,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
       this.#keepBuffer();
       this.#buffer = new Uint8Array(SMALL_BUFFER);
     }
-    if (this.session.unread && this.deadline === undefined) {
+    if (this.session.waits && this.deadline === undefined) {
       this.#paused = true;
       this.#server.serve(this);
     } else this.#read();

@@ -10,13 +10,35 @@ import type { ErrorCode } from "./event.ts";
 import type { Session } from "./session.ts";
 import type { Talker } from "./talker.ts";
 
-/** How a command ended. `id` is that of a line that was said; `end` is a session that is over now. */
-export type Outcome = { id?: string; end?: Session } | { error: ErrorCode; text: string };
+/** A line of an answer; `more` are its members in JSON. */
+export interface Reply {
+  text: string;
+  more?: Record<string, unknown>;
+}
+
+/** How a command ended, well. */
+export interface Done {
+  /** Of what was said or published. */
+  id?: string;
+  /** A session that is over now. */
+  end?: Session;
+  /** What was done counts only when it is on disk: then these lines are given, and the `ok`. */
+  kept?: readonly Reply[];
+  /** It needs no disk, and is only answered behind what the client asked before. */
+  inOrder?: true;
+  /** Called when the answer is queued; `isKept` is false when the disk didn't take it. */
+  after?: (isKept: boolean) => void;
+}
+
+/** How a command ended. */
+export type Outcome = Done | { error: ErrorCode; text: string };
 
 /** What a command works on. */
 export interface CommandContext {
   talker: Talker;
   session: Session;
+  /** What marks the lines of the answer. */
+  tag: string | undefined;
   /** What stands behind the name, without blanks around it. */
   rest: string;
   /** The same as it was typed, without the one blank behind the name. */

@@ -5,7 +5,8 @@
  */
 
 import { MAX_PENDING_COMMANDS } from "../wire/limits.ts";
-import { type CommandLine, type Outcome, parseCommandLine } from "./command.ts";
+import { visible } from "../wire/text.ts";
+import { type CommandLine, type Done, type Outcome, parseCommandLine } from "./command.ts";
 import { findCommand, nearestCommand } from "./commands/mod.ts";
 import type { Session } from "./session.ts";
 import type { Talker } from "./talker.ts";
@@ -43,6 +44,7 @@ function run(talker: Talker, session: Session, line: CommandLine): Outcome | Pro
   return command.run({
     talker,
     session,
+    tag,
     rest,
     raw,
     reply: (text, more) => session.send({ type: "reply", tag, text, more }),
@@ -57,6 +59,8 @@ async function finishLater(
   tag: string | undefined,
 ): Promise<void> {
   session.pending++;
+  // What it waits for may be due soon.
+  talker.endOfTurn();
   try {
     finish(talker, session, await outcome, tag);
   } catch (error) {
@@ -64,7 +68,7 @@ async function finishLater(
     finish(talker, session, { error: "failed", text }, tag);
   } finally {
     session.pending--;
-    if (session.ended && session.pending === 0) talker.dismiss(session);
+    if (session.ended && !session.isOwed) talker.dismiss(session);
   }
 }
 
@@ -73,6 +77,28 @@ function finish(talker: Talker, session: Session, outcome: Outcome, tag: string 
     session.send({ type: "error", code: outcome.error, text: outcome.text, tag });
     return;
   }
-  if (tag !== undefined) session.send({ type: "ok", tag, id: outcome.id });
-  if (outcome.end !== undefined) talker.dismiss(outcome.end);
+  const { kept, inOrder = false } = outcome;
+  const waits = kept !== undefined && (!inOrder || session.unconfirmed > 0);
+  if (!waits || talker.confirmations === undefined) {
+    answer(talker, session, outcome, tag);
+    return;
+  }
+  session.unconfirmed++;
+  talker.confirmations.wait((reason) => {
+    session.unconfirmed--;
+    if (reason === undefined || inOrder) answer(talker, session, outcome, tag);
+    else {
+      session.send({ type: "error", code: "failed", text: visible(reason), tag });
+      outcome.after?.(false);
+    }
+    session.wake();
+    if (session.ended && !session.isOwed) talker.dismiss(session);
+  });
+}
+
+function answer(talker: Talker, session: Session, done: Done, tag: string | undefined): void {
+  for (const { text, more } of done.kept ?? []) session.send({ type: "reply", tag, text, more });
+  if (tag !== undefined) session.send({ type: "ok", tag, id: done.id });
+  done.after?.(true);
+  if (done.end !== undefined) talker.dismiss(done.end);
 }

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "denied"
   | "busy"
   | "failed"
+  | "timeout"
   | "too-long"
   | "bad-frame"
   | "full";
@@ -32,7 +33,25 @@ export type TalkerEvent =
   | { type: "whisper"; time: number; nick: string; server: string; text: string }
   | { type: "joined" | "left"; time: number; server: string; count: number; nicks: string[] }
   | { type: "renamed"; time: number; server: string; old: string; nick: string }
-  | { type: "notice"; time: number; text: string; lost?: number }
+  | {
+    type: "notice";
+    time: number;
+    text: string;
+    lost?: number;
+    /** So many notifications will never come. */
+    dropped?: number;
+    /** Notification mode is over. */
+    notifications?: false;
+  }
+  | {
+    type: "notify";
+    id: string;
+    topic: string;
+    text: string;
+    time: number;
+    nick: string;
+    server: string;
+  }
   | {
     type: "reply";
     text: string;
@@ -82,6 +101,8 @@ export function eventText(event: TalkerEvent): string {
       return `${event.old} renames themself as ${event.nick}`;
     case "notice":
       return event.text;
+    case "notify":
+      return `NOTIFY ${event.id} ${event.topic} ${event.text}`;
     case "reply":
       return event.tag === undefined ? event.text : `@${event.tag} ${event.text}`;
     case "ok":
@@ -99,6 +120,7 @@ export function eventJson(event: TalkerEvent): string {
     case "speech":
     case "action":
     case "whisper":
+    case "notify":
       return JSON.stringify({ ...event, time: isoTime(event.time) });
     case "welcome":
     case "renamed":

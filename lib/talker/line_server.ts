@@ -8,41 +8,31 @@
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { Connection, Listener } from "../net/transport.ts";
+import { acceptAll, refuse } from "./accept.ts";
 import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
-import { encodeEvent, formatOf } from "./format.ts";
+import { Finishing } from "./finishing.ts";
 import { Flow } from "./flow.ts";
 import { Talker, type TalkerOptions } from "./talker.ts";
 
 /** How often watched clients are looked at, in milliseconds. */
 const FLOW_CHECK_MS = 100;
-/** How long a client may take nothing of the rest when its session is over, in milliseconds. */
-const FINISH_IDLE_MS = 10_000;
-/** How long clients have to take the rest when the server stops, in milliseconds. */
-const STOP_MS = 5_000;
-/** How long a client that got everything may stay connected, in milliseconds: half a second when the server stops. */
-const LINGER_MS = 5_000, STOP_LINGER_MS = 500;
 /**
  * Bytes that are read in one round at the most: then reading waits until they have gone out, or a busy
  * machine would take in more and more.
  */
 const READ_PER_ROUND = 1024 * 1024;
-/** How long to wait when no connection can be accepted (too many open files), in milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
-/** A complaint about accepting is logged at most this often, in milliseconds. */
-const ACCEPT_COMPLAINT_MS = 10_000;
 
 /**
- * Clients that are served in one turn of the event loop. Writes of so many are under way at once: more
- * would cost memory (each is a promise), and readers at the end of a wide room would wait longer while
- * nothing is read.
+ * Clients that are served in one turn of the event loop: writes of more at once would cost memory (each is
+ * a promise), and readers at the end of a wide room would wait longer while nothing is read.
  */
 const SWEEP_CLIENTS = 256;
 
 const log = getLogger(["talker", "server"]);
 
 /** How a server is made. */
-export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll"> {
+export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll" | "endOfTurn"> {
   /** Connections in all. Default 20,000. */
   maxClients?: number;
   /** Connections of one address, this machine's own exempt. Default 256. */
@@ -69,7 +59,7 @@ export class LineServer {
   readonly #listeners = new Set<Listener>();
   readonly #flow = new Flow<ClientConnection>();
   readonly #held = new Set<ClientConnection>();
-  readonly #finishing = new Set<ClientConnection>();
+  readonly #finishing = new Finishing<ClientConnection>();
   #waiting: ClientConnection[] = [];
   /** Everybody is to be served. */
   #everybody = false;
@@ -81,8 +71,6 @@ export class LineServer {
   #stopped: (() => void) | undefined;
   /** Bytes read since the last round. */
   #read = 0;
-  /** When one of those whose session is over is to be looked at. */
-  #finishDue = Infinity;
   #refused = 0;
   #lost = 0;
   #cut = 0;
@@ -91,9 +79,14 @@ export class LineServer {
   constructor(options: LineServerOptions) {
     this.#options = options;
     this.#admission = new Admission(options.maxClients, options.maxClientsPerAddress);
-    this.talker = new Talker({ ...options, wakeAll: () => this.#serveAll() });
+    this.talker = new Talker({
+      ...options,
+      wakeAll: () => this.#serveAll(),
+      endOfTurn: () => this.#arm(),
+    });
     this.talker.stats = () => [
       ...options.mesh?.stats() ?? [],
+      ...options.notifications?.stats() ?? [],
       `connections: ${this.#clients.size} now, ${this.#refused} refused, ${this.#cut} cut for not reading`,
       `slow readers: ${this.#flow.size} now; queues cut back ${this.#lost} times`,
     ];
@@ -122,10 +115,19 @@ export class LineServer {
     if (!this.congested && this.#held.size > 0) this.#release();
   }
 
+  /** What is due next ({@linkcode Talker.due}) may have come nearer. */
+  dueChanged(): void {
+    this.#schedule(performance.now());
+  }
+
   /** Accepts clients at `listener` until {@linkcode stop}. */
   listen(listener: Listener, framed: boolean): void {
     this.#listeners.add(listener);
-    void this.#accept(listener, framed);
+    void acceptAll(listener, {
+      isOpen: () => this.#listeners.has(listener),
+      arrived: (connection) => this.#arrive(connection, framed),
+      open: () => this.#clients.size,
+    });
   }
 
   /** `count` bytes of a client are about to be looked at. */
@@ -154,9 +156,10 @@ export class LineServer {
       client.session.send({ type: "notice", time: this.talker.wall, text });
     }
     const stopped = new Promise<void>((resolve) => this.#stopped = resolve);
+    this.#finishing.isStopping = true;
     for (const client of this.#clients) {
       this.talker.dismiss(client.session);
-      this.#finishBy(client, now + STOP_MS);
+      this.#finishing.add(client, now);
     }
     this.#schedule(now);
     this.#checkStopped();
@@ -177,9 +180,12 @@ export class LineServer {
   took(client: ClientConnection, count: number, prompt: boolean): void {
     const now = performance.now();
     client.tookAt = now;
-    if (client.deadline !== undefined && this.#stopped === undefined) {
-      client.deadline = now + FINISH_IDLE_MS;
+    const { mode } = client.session;
+    if (mode?.isFull === true) {
+      this.setTime();
+      mode.took();
     }
+    this.#finishing.took(client, now);
     if (this.#flow.size === 0) return;
     const { unread } = client.session;
     if (this.#flow.took(client, count, client.queued, unread, prompt, now)) this.#release();
@@ -193,8 +199,7 @@ export class LineServer {
   /** `client`'s session is over. */
   finishing(client: ClientConnection): void {
     const now = performance.now();
-    this.#finishing.add(client);
-    this.#finishBy(client, now + (this.#stopped === undefined ? FINISH_IDLE_MS : STOP_MS));
+    this.#finishing.add(client, now);
     this.serve(client);
     this.#schedule(now);
   }
@@ -202,13 +207,8 @@ export class LineServer {
   /** `client` got everything, and knows that nothing will follow: it may close. */
   drained(client: ClientConnection): void {
     const now = performance.now();
-    this.#finishBy(client, now + (this.#stopped === undefined ? LINGER_MS : STOP_LINGER_MS));
+    this.#finishing.drained(client, now);
     this.#schedule(now);
-  }
-
-  #finishBy(client: ClientConnection, deadline: number): void {
-    client.deadline = deadline;
-    this.#finishDue = Math.min(this.#finishDue, deadline);
   }
 
   /** What `client` sent could not be dealt with: a fault of ours, which ends its connection and no other. */
@@ -216,7 +216,7 @@ export class LineServer {
     log.error("A line of {nick} from {address} could not be dealt with: {reason}", {
       nick: client.session.nick,
       address: client.address,
-      reason: error instanceof Error ? error.stack ?? error.message : String(error),
+      reason: reasonOf(error),
     });
     client.close();
   }
@@ -236,32 +236,14 @@ export class LineServer {
 
   // Accepting.
 
-  async #accept(listener: Listener, framed: boolean): Promise<void> {
-    let complainedAt = -Infinity;
-    while (this.#listeners.has(listener)) {
-      try {
-        this.#arrive(await listener.accept(), framed);
-      } catch (error) {
-        if (!this.#listeners.has(listener)) return;
-        const now = performance.now();
-        if (now - complainedAt > ACCEPT_COMPLAINT_MS) {
-          complainedAt = now;
-          log.warn(
-            "Cannot accept a connection with {open} open: {reason}; going on as soon as some are closed",
-            { open: this.#clients.size, reason: String(error) },
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
-  }
-
   #arrive(connection: Connection, framed: boolean): void {
     const address = this.#options.addressOf(connection);
     const local = this.#options.isLocal(connection);
     const refusal = this.#admission.refusal(address, local);
     if (refusal !== undefined) {
-      this.#refuse(connection, refusal, framed);
+      this.#refused++;
+      log.debug("Refused a connection from {address}: {text}", { address, text: refusal });
+      refuse(connection, refusal, framed);
       return;
     }
     const now = this.setTime();
@@ -272,23 +254,6 @@ export class LineServer {
     client.session = this.talker.arrive({ operator, framed, host: client });
     client.start();
     this.#schedule(now);
-  }
-
-  #refuse(connection: Connection, text: string, framed: boolean): void {
-    this.#refused++;
-    log.debug("Refused a connection from {address}: {text}", {
-      address: this.#options.addressOf(connection),
-      text,
-    });
-    const bytes = encodeEvent(formatOf(false, framed), { type: "error", code: "full", text });
-    const close = () => {
-      try {
-        connection.close();
-      } catch {
-        // It was closed by its other side.
-      }
-    };
-    connection.write(bytes).then(close, close);
   }
 
   // Rounds.
@@ -308,7 +273,9 @@ export class LineServer {
     this.#armed = false;
     this.turn++;
     this.#read = 0;
-    this.talker.mesh?.flush();
+    this.talker.turnEnds().catch((error) =>
+      log.error("A turn could not be finished: {reason}", { reason: reasonOf(error) })
+    );
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const client of waiting) client.waiting = false;
@@ -322,7 +289,7 @@ export class LineServer {
     if (this.#sweep !== undefined || this.#everybody) this.#arm();
     if (this.#held.size > 0) this.release();
     else this.#options.pauseMesh?.(this.#flow.congested);
-    if (this.#flow.size > 0) this.#schedule(now);
+    this.#schedule(now);
   };
 
   /** Goes on with the sweep over everybody. What comes meanwhile waits for the next sweep, or none would be finished. */
@@ -357,9 +324,10 @@ export class LineServer {
 
   /** Sets the timer for what is due next. */
   #schedule(now: number): void {
+    if (this.#stopped !== undefined && this.#clients.size === 0) return;
     let due = this.talker.due;
     if (this.#flow.size > 0) due = Math.min(due, now + FLOW_CHECK_MS);
-    due = Math.min(due, this.#finishDue);
+    due = Math.min(due, this.#finishing.due);
     if (due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;
@@ -373,14 +341,7 @@ export class LineServer {
     const now = this.setTime();
     this.talker.tick();
     if (this.#flow.size > 0) this.#checkFlow(now);
-    if (now >= this.#finishDue) {
-      this.#finishDue = Infinity;
-      for (const client of [...this.#finishing]) {
-        const { deadline = now } = client;
-        if (deadline <= now) client.close();
-        else this.#finishDue = Math.min(this.#finishDue, deadline);
-      }
-    }
+    this.#finishing.tick(now);
     this.#schedule(now);
   };
 
@@ -411,4 +372,8 @@ export class LineServer {
     clearTimeout(this.#timer);
     this.#stopped();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

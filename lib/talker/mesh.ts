@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Answer } from "./answerer.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Origin } from "./history.ts";
 
@@ -42,6 +43,7 @@ export interface PeerInfo {
   direction: "outgoing" | "incoming";
   /** Round-trip time in milliseconds; undefined when it isn't measured yet. */
   roundTrip: number | undefined;
+  encrypted: boolean;
 }
 
 /** A server in the graph. */
@@ -84,6 +86,8 @@ export interface Mesh {
   serversCalled(name: string): { id: string; name: string }[];
   /** Says something to one person on another server. */
   whisper(from: string, node: string, nick: string, text: string): Promise<Whispered>;
+  /** Asks the answerer of one other server. */
+  ask(from: string, node: string, text: string): Promise<Answer>;
   /** The direct links, sorted by name. */
   peers(): PeerInfo[];
   /** Names of the servers that can be reached, this one included, sorted. */

@@ -7,10 +7,12 @@
 import type { MeshDriver } from "../mesh/driver.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Endpoint, Listener } from "../net/transport.ts";
+import type { Answer } from "./answerer.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Origin } from "./history.ts";
 import type { Census, Found, GraphNode, Mesh, PeerInfo, Whispered } from "./mesh.ts";
 import { foldNick } from "./nick.ts";
+import { AskObserver } from "./observers/ask.ts";
 import { PresenceObserver } from "./observers/presence.ts";
 import { SpeechObserver } from "./observers/speech.ts";
 import { WhisperObserver } from "./observers/whisper.ts";
@@ -24,6 +26,10 @@ export interface MeshRoomOptions {
   talker: () => Talker;
   /** Listens at an address. */
   listen: (at: Endpoint) => Listener;
+  /** Are links encrypted? Default false. */
+  encrypted?: boolean;
+  /** Must speakers wait for something else than the links: the disk? Default never. */
+  congested?: () => boolean;
   /** The others are not to say when this node goes: it only has a look. Default false. */
   quiet?: boolean;
 }
@@ -38,6 +44,7 @@ export class MeshRoom implements Mesh {
   readonly #presence: PresenceObserver;
   readonly #who: WhoObserver;
   readonly #whisper: WhisperObserver;
+  readonly #ask: AskObserver;
 
   /** Registers the observers. */
   constructor(options: MeshRoomOptions) {
@@ -49,6 +56,7 @@ export class MeshRoom implements Mesh {
     this.#presence = new PresenceObserver(driver, talker, options.quiet);
     this.#who = new WhoObserver(driver, talker);
     this.#whisper = new WhisperObserver(driver, talker);
+    this.#ask = new AskObserver(driver, talker);
     this.origin = this.#speech.origin;
     driver.watch({
       reachable: (id, name) => this.#presence.reachable(id, name),
@@ -57,8 +65,16 @@ export class MeshRoom implements Mesh {
     });
   }
 
+  /**
+   * Fills the talker's history with what the node remembers from before its start. To be called once,
+   * when the talker is there and before the first link. Returns the number of lines.
+   */
+  restore(): number {
+    return this.#speech.restore();
+  }
+
   get congested(): boolean {
-    return this.#driver.congested;
+    return this.#driver.congested || this.#options.congested?.() === true;
   }
 
   said(action: boolean, prefix: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
@@ -96,13 +112,18 @@ export class MeshRoom implements Mesh {
     return this.#whisper.whisper(from, node, nick, text);
   }
 
+  ask(from: string, node: string, text: string): Promise<Answer> {
+    return this.#ask.ask(from, node, text);
+  }
+
   peers(): PeerInfo[] {
     return this.#driver.node.peers().map(({ link, name, initiator, roundTrip }) => {
       const remote = this.#driver.addressOf(link);
       const address = remote === undefined
         ? "?"
         : formatAddress({ host: remote.hostname, port: remote.port });
-      return { name, address, direction: initiator ? "outgoing" : "incoming", roundTrip };
+      const direction = initiator ? "outgoing" : "incoming";
+      return { name, address, direction, roundTrip, encrypted: this.#options.encrypted === true };
     });
   }
 

@@ -4,11 +4,16 @@
  * @module
  */
 
-import { MAX_QUEUED_BYTES, MAX_UNREAD_REPLIES_BYTES } from "../wire/limits.ts";
+import {
+  MAX_QUEUED_BYTES,
+  MAX_UNCONFIRMED_COMMANDS,
+  MAX_UNREAD_REPLIES_BYTES,
+} from "../wire/limits.ts";
 import { encodeText } from "../wire/text.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Feed } from "./feed.ts";
 import { encodeEvent, type Format } from "./format.ts";
+import type { NotifyMode } from "./notify_mode.ts";
 import { Outbox } from "./outbox.ts";
 
 /** Private pieces that may wait for a client before no more of its commands are taken. */
@@ -55,6 +60,12 @@ export class Session {
   format: Format;
   /** Commands whose answers are still to come. */
   pending = 0;
+  /** Commands that are done, and confirmed when that is on disk. */
+  unconfirmed = 0;
+  /** It said something without a tag: the next tagged `/ping` confirms that. */
+  hasSpoken = false;
+  /** Its notifications, once it asked for some. */
+  mode: NotifyMode | undefined;
   /** The client sends nothing more. */
   ended = false;
   readonly #host: SessionHost;
@@ -100,6 +111,21 @@ export class Session {
       this.outbox.pieces > MAX_UNREAD_PIECES;
   }
 
+  /** True while none of its commands is to be taken: it leaves too much unread, or too much waits for the disk. */
+  get waits(): boolean {
+    return this.unread || this.unconfirmed >= MAX_UNCONFIRMED_COMMANDS;
+  }
+
+  /** True while an answer is still to come. */
+  get isOwed(): boolean {
+    return this.pending > 0 || this.unconfirmed > 0;
+  }
+
+  /** False for programs that only ask, and in notification mode. */
+  get hearsChat(): boolean {
+    return this.state !== "service" && this.mode?.active !== true;
+  }
+
   /** False when its queue is full, so that what others send to it alone is refused. */
   get takesWhispers(): boolean {
     return this.outbox.queued < MAX_QUEUED_BYTES && this.outbox.pieces < 4 * MAX_UNREAD_PIECES;
@@ -107,8 +133,18 @@ export class Session {
 
   /** Queues an event for this client alone. */
   send(event: TalkerEvent): void {
+    this.sendEncoded(encodeEvent(this.format, event));
+  }
+
+  /** Queues an event that is encoded in this session's format. */
+  sendEncoded(event: Uint8Array): void {
     if (this.state === "gone") return;
-    this.outbox.push(encodeEvent(this.format, event));
+    this.outbox.push(event);
+    this.#host.wake();
+  }
+
+  /** Something waits no more that held it up: its connection is looked at. */
+  wake(): void {
     this.#host.wake();
   }
 

@@ -5,13 +5,17 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
+import type { Notifications } from "../notify/notifications.ts";
 import { MAX_LINE_BYTES } from "../wire/limits.ts";
 import { decodeText, encodeText, visible } from "../wire/text.ts";
+import type { Answer, Answerer, AskedQuestion } from "./answerer.ts";
+import { Confirmations } from "./confirmations.ts";
 import { dispatch } from "./dispatch.ts";
-import { eventJson, type TalkerEvent } from "./event.ts";
-import { Feed } from "./feed.ts";
-import { encodeEvent, type Format, formatOf, FORMATS } from "./format.ts";
-import { History, type Origin } from "./history.ts";
+import type { TalkerEvent } from "./event.ts";
+import { encodeEvent, type Format, formatOf } from "./format.ts";
+import type { History, Origin } from "./history.ts";
+import { Lines } from "./lines.ts";
 import type { Mesh } from "./mesh.ts";
 import type { RemoteRecord } from "./observers/speech.ts";
 import { Presence } from "./presence.ts";
@@ -19,8 +23,9 @@ import type { RandomBits } from "./random.ts";
 import { Roster } from "./roster.ts";
 import { type Client, Session } from "./session.ts";
 
-const NOTHING = new Uint8Array(0);
 const SLASH = 0x2f, AT = 0x40;
+
+const log = getLogger(["talker", "store"]);
 
 /** How a talker is made. */
 export interface TalkerOptions {
@@ -32,10 +37,19 @@ export interface TalkerOptions {
   mesh?: Mesh | undefined;
   /** Do speakers hear themselves, unless they say `/echo off`? Default true. */
   echo?: boolean;
+  /** Topics, subscribers and the notice board. Default: there are none. */
+  notifications?: Notifications | undefined;
+  /**
+   * Resolves when everything that was done so far is on disk; rejects with the reason when it can't be.
+   * What changes something is confirmed only then. Default: nothing is kept on disk.
+   */
+  durable?: (() => Promise<void>) | undefined;
   /** Random bits for `/random`. */
   random: RandomBits;
   /** Called when a feed got something: everybody is to be served. */
   wakeAll: () => void;
+  /** Called when {@linkcode Talker.turnEnds} is to be called at the end of this turn. */
+  endOfTurn?: () => void;
 }
 
 /** Counters since the start, for the status line and `/stats`. */
@@ -72,28 +86,29 @@ export class Talker {
   readonly name: string;
   /** Who is here. */
   readonly roster = new Roster();
-  /** What was said. */
-  readonly history = new History();
   /** Counters since the start. */
   readonly counters: TalkerCounters = { arrivals: 0, lines: 0, commands: 0, tooLong: 0 };
   /** Random bits. */
   readonly random: RandomBits;
   /** More lines for `/stats`, from whoever carries this talker. */
   stats: () => string[] = () => [];
-
+  /** Whoever answers questions here; undefined when nobody does. */
+  answerer: Answerer | undefined;
   /** The other servers; undefined when there are none and never will be. */
   readonly mesh: Mesh | undefined;
+  /** Topics, subscribers and the notice board; undefined when there are none. */
+  readonly notifications: Notifications | undefined;
+  /** What waits to be on disk; undefined when nothing is kept there. */
+  readonly confirmations: Confirmations | undefined;
+  /** {@linkcode turnEnds} is to be called at the end of this turn. */
+  readonly endOfTurn: () => void;
 
-  readonly #feeds = FORMATS.map((format) => new Feed(format)) as [Feed, Feed, Feed, Feed];
-  /** Where lines are stored that only the history has. */
-  readonly #past = new Feed(FORMATS[0]);
+  readonly #lines: Lines;
   readonly #presence = new Presence((verb, { count, nicks }) =>
     this.#announceHere({ type: verb, time: this.#wall, server: this.name, count, nicks })
   );
-  readonly #origin: Origin;
   readonly #echo: boolean;
   readonly #wakeAll: () => void;
-  #sequence = 0;
   #now = 0;
   #wall = 0;
 
@@ -102,16 +117,28 @@ export class Talker {
     this.name = options.name;
     this.random = options.random;
     this.mesh = options.mesh;
-    this.#origin = options.mesh?.origin ??
-      { prefix: options.origin ?? "here.1.", server: this.name };
+    const origin = { prefix: options.origin ?? "here.1.", server: this.name };
+    this.#lines = new Lines(options.mesh?.origin ?? origin, options.mesh);
     this.#echo = options.echo ?? true;
     this.#wakeAll = options.wakeAll;
+    this.notifications = options.notifications;
+    this.endOfTurn = options.endOfTurn ?? (() => {});
+    this.confirmations = options.durable && new Confirmations({
+      durable: options.durable,
+      endOfTurn: this.endOfTurn,
+      changed: (reason) => this.#diskChanged(reason),
+    });
   }
 
   /** The time of what comes next: monotonic, and since 1970, in milliseconds. */
   setTime(now: number, wall: number): void {
     this.#now = now;
     this.#wall = wall;
+  }
+
+  /** What was said. */
+  get history(): History {
+    return this.#lines.history;
   }
 
   /** Milliseconds since 1970. */
@@ -121,19 +148,33 @@ export class Talker {
 
   /** When {@linkcode tick} is to be called next, in monotonic milliseconds; Infinity when it needn't. */
   get due(): number {
-    return this.#presence.due;
+    return Math.min(this.#presence.due, this.notifications?.due ?? Infinity);
   }
 
   /** Does what is due. */
   tick(): void {
     this.#presence.tick(this.#now);
+    this.notifications?.tick(this.#now);
+  }
+
+  /** The turn is over: what was said in it is sent, and what waits for the disk is settled later. */
+  async turnEnds(): Promise<void> {
+    this.mesh?.flush();
+    await this.confirmations?.turnEnds();
   }
 
   /** A client has connected: it is welcomed. */
   arrive(client: Client): Session {
     const format = formatOf(false, client.framed);
     const nick = this.roster.guestNick();
-    const session = new Session(client, nick, format, this.#feed(format), this.#echo, this.#now);
+    const session = new Session(
+      client,
+      nick,
+      format,
+      this.#lines.feeds.of(format),
+      this.#echo,
+      this.#now,
+    );
     this.roster.add(session);
     this.counters.arrivals++;
     this.mesh?.presence(undefined);
@@ -142,10 +183,17 @@ export class Talker {
     return session;
   }
 
-  /** Somebody listens who isn't here: hears chat, is in no list and never announced, until {@linkcode enlist}. */
+  /** Somebody listens who isn't here: hears chat, is in no list, never announced, until {@linkcode enlist}. */
   overhear(client: Client, nick: string): Session {
     const format = formatOf(false, client.framed);
-    const session = new Session(client, nick, format, this.#feed(format), this.#echo, this.#now);
+    const session = new Session(
+      client,
+      nick,
+      format,
+      this.#lines.feeds.of(format),
+      this.#echo,
+      this.#now,
+    );
     session.state = "listening";
     return session;
   }
@@ -178,7 +226,7 @@ export class Talker {
     if (plain && session.state === "present") {
       const first = bytes[start];
       if (first !== SLASH && first !== AT) {
-        this.#say(session, "speech", session.speechPrefix, bytes, start, end);
+        this.#say(session, false, session.speechPrefix, bytes, start, end);
         return;
       }
     }
@@ -204,7 +252,7 @@ export class Talker {
   /** The client sends nothing more. What it asked is still answered, then its session is over. */
   ended(session: Session): void {
     session.ended = true;
-    if (session.pending === 0) this.dismiss(session);
+    if (!session.isOwed) this.dismiss(session);
   }
 
   /** The client has said its first line: it is announced. */
@@ -225,15 +273,22 @@ export class Talker {
   serve(session: Session): void {
     this.roster.hide(session);
     this.mesh?.presence(undefined);
-    session.outbox.read(undefined);
+    this.tune(session);
+  }
+
+  /** Chat goes to a session, or doesn't, as its state and its notification mode are now. */
+  tune(session: Session): void {
+    if (session.state === "leaving" || session.state === "gone") return;
+    session.outbox.read(session.hearsChat ? this.#lines.feeds.of(session.format) : undefined);
   }
 
   /** Says something for a session, as text. Returns the id of the line. */
   say(session: Session, kind: "speech" | "action", text: string): string {
-    const prefix = kind === "speech" ? session.speechPrefix : encodeText(`* ${session.nick} `);
+    const action = kind === "action";
+    const prefix = action ? encodeText(`* ${session.nick} `) : session.speechPrefix;
     const bytes = encodeText(text);
-    this.#say(session, kind, prefix, bytes, 0, bytes.length);
-    return this.#origin.prefix + this.#sequence;
+    const number = this.#say(session, action, prefix, bytes, 0, bytes.length);
+    return this.#lines.origin.prefix + number;
   }
 
   /**
@@ -247,30 +302,17 @@ export class Talker {
     line: RemoteRecord,
     past: boolean,
   ): void {
-    const { action, nick, bytes, start, text } = line;
-    const feed = past ? this.#past : this.#feeds[0];
-    feed.append(NOTHING, bytes, start);
-    const to = feed.tail.used - 2;
-    const { length } = bytes;
-    this.history.add(
-      origin,
-      sequence,
-      time,
-      this.#wall,
-      nick,
-      action,
-      feed.tail,
-      to - (length - text),
-      to,
-    );
-    if (past) return;
-    this.#others(origin, sequence, time, action, nick, NOTHING, bytes, start, text, length);
+    if (past) {
+      this.recall(origin, sequence, time, line, 0);
+      return;
+    }
+    this.#lines.remote(origin, sequence, time, line, this.#wall);
     this.#wakeAll();
   }
 
-  /** Announces to the clients here what happened to somebody elsewhere. */
-  announce(event: TalkerEvent): void {
-    this.broadcast(event);
+  /** A line that came `age` ms ago, perhaps before this server was started: for the history. */
+  recall(origin: Origin, sequence: number, time: number, line: RemoteRecord, age: number): void {
+    this.#lines.recall(origin, sequence, time, line, this.#wall - age);
   }
 
   /** Tells the clients here something. */
@@ -291,14 +333,19 @@ export class Talker {
   /** From now on the session is served in this form. */
   setFormat(session: Session, json: boolean): void {
     session.format = formatOf(json, session.format.framed);
-    if (session.state !== "service") session.outbox.read(this.#feed(session.format));
+    this.tune(session);
+  }
+
+  /** The answer to a question that was asked here, or came from another server. */
+  async answer(question: AskedQuestion): Promise<Answer> {
+    if (this.answerer !== undefined) return await this.answerer.answer(question);
+    const text = `${this.name} answers no questions (talker server --answer CMD)`;
+    return { error: "not-found", text };
   }
 
   /** Gives an event to everybody who hears chat. */
   broadcast(event: TalkerEvent): void {
-    for (const feed of this.#feeds) {
-      if (feed.readers > 0) feed.appendEncoded(encodeEvent(feed.format, event));
-    }
+    this.#lines.feeds.event(event);
     this.#wakeAll();
   }
 
@@ -310,78 +357,17 @@ export class Talker {
 
   #say(
     session: Session,
-    kind: "speech" | "action",
-    prefix: Uint8Array,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    const action = kind === "action";
-    const { mesh } = this;
-    const sequence = this.#sequence = mesh === undefined
-      ? this.#sequence + 1
-      : mesh.said(action, prefix, bytes, start, end);
-    this.counters.lines++;
-    const [canonical] = this.#feeds;
-    const own = session.echo ? undefined : this.#feed(session.format);
-    const before = own?.end ?? 0;
-    canonical.append(prefix, bytes, start, end);
-    const { tail } = canonical;
-    const to = tail.used - 2;
-    const { nick } = session;
-    this.history.add(
-      this.#origin,
-      sequence,
-      this.#wall,
-      this.#wall,
-      nick,
-      action,
-      tail,
-      to - (end - start),
-      to,
-    );
-    this.#others(
-      this.#origin,
-      sequence,
-      this.#wall,
-      action,
-      nick,
-      prefix,
-      bytes,
-      start,
-      start,
-      end,
-    );
-    if (own !== undefined && session.state !== "service") session.outbox.skipLast(own.end - before);
-    this.#wakeAll();
-  }
-
-  /** Writes a line to the feeds other than the canonical one. The record is `prefix` and bytes[start..end), its text bytes[text..end). */
-  #others(
-    origin: Origin,
-    sequence: number,
-    time: number,
     action: boolean,
-    nick: string,
     prefix: Uint8Array,
     bytes: Uint8Array,
     start: number,
-    text: number,
     end: number,
-  ): void {
-    const [, json, framed, framedJson] = this.#feeds;
-    if (framed.readers > 0) framed.append(prefix, bytes, start, end);
-    if (json.readers === 0 && framedJson.readers === 0) return;
-    const record = encodeText(eventJson({
-      type: action ? "action" : "speech",
-      id: origin.prefix + sequence,
-      time,
-      nick,
-      server: origin.server,
-      text: decodeText(bytes, text, end),
-    }));
-    if (json.readers > 0) json.append(NOTHING, record);
-    if (framedJson.readers > 0) framedJson.append(NOTHING, record);
+  ): number {
+    this.counters.lines++;
+    session.hasSpoken = true;
+    const number = this.#lines.say(session, action, prefix, bytes, start, end, this.#wall);
+    this.#wakeAll();
+    return number;
   }
 
   /** Something happened here that all servers are told. */
@@ -390,15 +376,23 @@ export class Talker {
     this.mesh?.presence(event);
   }
 
+  #diskChanged(reason: string | undefined): void {
+    const text = reason === undefined
+      ? "The disk takes what is said again: it is confirmed as before"
+      : visible(`${reason}. What is said goes out, but nothing is confirmed`);
+    if (reason === undefined) log.warn("{text}", { text });
+    else log.error("{text}", { text });
+    for (const session of this.roster.sessions()) {
+      if (session.operator) session.send({ type: "notice", time: this.#wall, text });
+    }
+  }
+
   #unlist(session: Session): void {
     const { state } = session;
+    session.mode?.leave();
     this.roster.remove(session);
     if (state === "service") return;
     this.mesh?.presence(undefined);
     if (state === "present") this.#presence.left(session.nick, this.#now);
-  }
-
-  #feed(format: Format): Feed {
-    return this.#feeds[format.index] as Feed;
   }
 }

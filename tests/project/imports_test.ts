@@ -13,7 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "lib/link": ["lib/wire", "lib/net"],
   "lib/mesh": ["lib/wire", "lib/net", "lib/link"],
   "lib/discovery": ["lib/wire", "lib/net"],
-  "lib/messaging": ["lib/wire", "lib/net", "lib/link"],
+  "lib/messaging": ["lib/wire", "lib/net", "lib/link", "lib/client"],
   "lib/notify": ["lib/wire", "lib/mesh"],
   "lib/talker": ["lib/wire", "lib/net", "lib/link", "lib/mesh", "lib/notify"],
   "lib/store": ["lib/wire", "lib/mesh", "lib/notify"],

@@ -5,7 +5,7 @@
  */
 
 import type { Session } from "../../lib/talker/session.ts";
-import { Talker } from "../../lib/talker/talker.ts";
+import { Talker, type TalkerOptions } from "../../lib/talker/talker.ts";
 import { decodeText, encodeText, isPlain } from "../../lib/wire/text.ts";
 
 /** 2026-01-02T03:04:05.000Z */
@@ -44,6 +44,7 @@ export class RoomClient {
       const bytes = this.session.outbox.take(notice);
       if (bytes === undefined) break;
       text += decodeText(bytes);
+      this.session.mode?.took();
     }
     if (!this.session.format.framed) return text.split("\r\n").slice(0, -1);
     const records: string[] = [];
@@ -66,7 +67,7 @@ export class Room {
   readonly talker: Talker;
   now = 0;
 
-  constructor(options: { echo?: boolean } = {}) {
+  constructor(options: Partial<TalkerOptions> = {}) {
     let draw = 0;
     this.talker = new Talker({
       name: "kitchen",
@@ -90,9 +91,14 @@ export class Room {
     this.talker.setTime(this.now, WALL + this.now);
   }
 
+  /** A client that has connected and said nothing. */
+  arrive(options: { operator?: boolean; framed?: boolean } = {}): RoomClient {
+    return new RoomClient(this, options);
+  }
+
   /** A client that is announced, called `nick`; everything about that has been read. */
   client(nick: string, options: { operator?: boolean; framed?: boolean } = {}): RoomClient {
-    const client = new RoomClient(this, options);
+    const client = this.arrive(options);
     client.say(`/nick ${nick}`);
     return client;
   }

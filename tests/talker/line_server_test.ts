@@ -3,6 +3,7 @@ import { addressOf } from "../../lib/net/tcp_server.ts";
 import { LineServer, type LineServerOptions } from "../../lib/talker/line_server.ts";
 import type { Session } from "../../lib/talker/session.ts";
 import { FakeConnection, FakeListener } from "../support/fake_connection.ts";
+import { FakeNotifications } from "../support/fake_notifications.ts";
 
 function serve(options: Partial<LineServerOptions> = {}) {
   const server = new LineServer({
@@ -163,4 +164,76 @@ Deno.test("line server: stopping says goodbye, and waits for those who read", as
   bob.arrives(null);
   await stopped;
   assert(bob.closed);
+});
+
+Deno.test("line server: who has too much waiting for the disk is read again when it is there", async () => {
+  let disk = Promise.withResolvers<void>();
+  const { server, connect } = serve({ durable: () => disk.promise });
+  const bob = connect();
+  await bob.until(() => bob.written !== "");
+  // Untagged: their confirmation writes nothing that would wake the connection.
+  const said = 20_000;
+  for (let i = 0; i < said; i++) bob.arrives(`/say ${"x".repeat(30)}\n`);
+  const count = () => server.talker.counters.commands;
+  await bob.until(() => count() > 4_000);
+  for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  assert(count() < said, "more was read than the disk has taken");
+  for (let before = 0; count() < said;) {
+    assert(count() > before, "nothing more was read");
+    before = count();
+    const settled = disk;
+    disk = Promise.withResolvers();
+    settled.resolve();
+    for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  }
+  bob.arrives("@last /say end\n");
+  await bob.until(() => bob.written.endsWith("guest1: end\r\n"));
+  disk.resolve();
+  await bob.until(() => /@last ok k\.1\.20001\r\n$/.test(bob.written));
+  await leave(server, bob);
+});
+
+Deno.test("line server: what was done before the end of the input, or /quit, is confirmed before the close", async () => {
+  const disk = Promise.withResolvers<void>();
+  const { server, connect } = serve({ durable: () => disk.promise });
+  const bob = connect(), eve = connect();
+  bob.arrives("@1 /say hi\n");
+  bob.arrives(null);
+  eve.arrives("@1 /say hi\n/quit\n");
+  await eve.until(() => eve.written.endsWith("Goodbye\r\n"));
+  for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  assert(!eve.ended && !bob.ended);
+  disk.resolve();
+  await bob.until(() => bob.closed);
+  await eve.until(() => eve.ended);
+  for (const { written } of [bob, eve]) assertMatch(written, /@1 ok k\.1\.\d\r\n$/);
+  eve.arrives(null);
+  await server.stop();
+});
+
+Deno.test("line server: notifications wait for a slow reader, and come when it reads; the mode ends in time", async () => {
+  const notifications = new FakeNotifications(() => performance.now(), () => Date.now());
+  const { server, connect } = serve({ notifications });
+  const bob = connect(), eve = connect();
+  bob.arrives("/notify x timeout=3600\n");
+  await bob.until(() => bob.written.endsWith("Notifications on for 3600 s\r\n"));
+  bob.takes = 0;
+  const count = 2_000;
+  for (let i = 0; i < count; i++) eve.arrives(`/publish x ${i} ${"y".repeat(200)}\n`);
+  await eve.until(() => eve.written.includes(`Published n.${count} `));
+  const [subscription] = notifications.subscriptions;
+  assert((subscription?.pending ?? 0) > 0, "all were queued in the server");
+  bob.takes = 1_000;
+  bob.take(Infinity);
+  await bob.until(() => bob.written.includes(`NOTIFY n.${count} `));
+  const pushed = [...bob.written.matchAll(/^NOTIFY n\.(\d+) /gm)].map(([, number]) =>
+    Number(number)
+  );
+  assertEquals(pushed, Array.from({ length: count }, (_, i) => i + 1));
+  // When a third one's half second of silence is over, nothing else is due any more.
+  const silent = connect();
+  await eve.until(() => eve.written.endsWith("guest3 has joined\r\n"));
+  eve.arrives("/notify y timeout=1\n");
+  await eve.until(() => eve.written.endsWith("Notifications off after 1 s: /notify goes on\r\n"));
+  await leave(server, bob, eve, silent);
 });

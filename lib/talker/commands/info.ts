@@ -114,8 +114,13 @@ const ping: Command = {
   name: "ping",
   parameters: "[TEXT]",
   summary: "answered with pong TEXT",
-  run({ rest, reply }) {
-    reply(rest === "" ? "pong" : `pong ${rest}`);
+  run({ session, tag, rest, reply }) {
+    const text = rest === "" ? "pong" : `pong ${rest}`;
+    if (tag !== undefined && session.hasSpoken) {
+      session.hasSpoken = false;
+      return { kept: [{ text }] };
+    }
+    reply(text);
     return {};
   },
 };

@@ -15,14 +15,14 @@ const peers: Command = {
   run({ talker, reply }) {
     const links = talker.mesh?.peers() ?? [];
     reply(`There are ${links.length} peers directly connected`, { peers: links.length });
-    for (const { name, address, direction, roundTrip } of links) {
+    for (const { name, address, direction, roundTrip, encrypted } of links) {
       const time = roundTrip === undefined ? "? ms" : `${roundTrip.toFixed(1)} ms`;
-      reply(`  ${name} ${address} ${direction} ${time} plain`, {
+      reply(`  ${name} ${address} ${direction} ${time} ${encrypted ? "encrypted" : "plain"}`, {
         server: name,
         address,
         direction,
         roundTrip,
-        encrypted: false,
+        encrypted,
       });
     }
     return {};

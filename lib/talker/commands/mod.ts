@@ -9,6 +9,8 @@ import type { Command, CommandContext, Outcome } from "../command.ts";
 import { askCommands } from "./ask.ts";
 import { infoCommands } from "./info.ts";
 import { meshCommands } from "./mesh.ts";
+import { notifyCommands } from "./notify.ts";
+import { offerCommands } from "./offers.ts";
 import { operatorCommands } from "./operator.ts";
 import { sessionCommands } from "./session.ts";
 import { speechCommands } from "./speech.ts";
@@ -25,6 +27,8 @@ export const COMMANDS: readonly Command[] = [
   help,
   ...speechCommands,
   ...infoCommands,
+  ...notifyCommands,
+  ...offerCommands,
   ...askCommands,
   ...meshCommands,
   ...sessionCommands,

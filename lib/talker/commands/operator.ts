@@ -38,6 +38,11 @@ const stats: Command = {
     reply(`clients: ${talker.roster.size} now, ${arrivals} since the start`);
     reply(`lines: ${lines} said, ${tooLong} too long; commands: ${commands}`);
     reply(`history: ${talker.history.size} lines, ${talker.history.bytes} bytes`);
+    if (talker.confirmations !== undefined) {
+      const { size, refused, reason } = talker.confirmations;
+      const state = reason === undefined ? "" : ` (${reason})`;
+      reply(`confirmations: ${size} wait for the disk, ${refused} refused${state}`);
+    }
     for (const line of talker.stats()) reply(line);
     return {};
   },

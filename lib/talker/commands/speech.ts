@@ -14,7 +14,7 @@ const say: Command = {
   summary: "say TEXT, as a command: so that it can be tagged",
   details: ["Blanks at its beginning and end are said, too."],
   run: ({ talker, session, rest, raw }) =>
-    rest === "" ? usage(say) : { id: talker.say(session, "speech", raw) },
+    rest === "" ? usage(say) : { id: talker.say(session, "speech", raw), kept: [] },
 };
 
 const me: Command = {
@@ -22,7 +22,7 @@ const me: Command = {
   parameters: "TEXT",
   summary: "say what you do: * NICK TEXT",
   run: ({ talker, session, rest }) =>
-    rest === "" ? usage(me) : { id: talker.say(session, "action", rest) },
+    rest === "" ? usage(me) : { id: talker.say(session, "action", rest), kept: [] },
 };
 
 const tell: Command = {

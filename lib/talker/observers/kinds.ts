@@ -17,6 +17,7 @@ export const KIND = {
   find: 4,
   /** A line for one person: a request to one. */
   whisper: 5,
+  // 6 to 9: lib/notify/kinds.ts.
   /** A question for one server's answerer: a request to one. */
   ask: 10,
 } as const;

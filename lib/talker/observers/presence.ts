@@ -135,7 +135,7 @@ export class PresenceObserver {
     if (before === undefined || state.last <= before) return;
     const news = Math.min(state.last - before, state.events.length);
     for (const event of state.events.slice(state.events.length - news)) {
-      this.#talker().announce({ ...event, server: remote.name });
+      this.#talker().broadcast({ ...event, server: remote.name });
     }
   }
 }

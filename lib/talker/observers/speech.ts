@@ -82,6 +82,24 @@ export class SpeechObserver {
     this.#talker().notice(`… ${to - from + 1} lines from ${server} were missed`);
   }
 
+  /** Tells the talker what was remembered over the restart, for its history. Returns the number of lines. */
+  restore(): number {
+    const talker = this.#talker();
+    let lines = 0;
+    this.#driver.now((node, now) => {
+      for (const { batch, age } of node.retained(KIND.speech, now)) {
+        const origin = this.#origin(batch.origin, batch.incarnation);
+        batch.forEach((payload, sequence) => {
+          const record = this.#record(payload);
+          if (record === undefined) return;
+          talker.recall(origin, sequence, batch.time, record, age);
+          lines++;
+        });
+      }
+    });
+    return lines;
+  }
+
   #delivered({ batch, past, local }: Delivery): void {
     if (local) return;
     const origin = this.#origin(batch.origin, batch.incarnation);
@@ -133,6 +151,7 @@ export class SpeechObserver {
       if (this.#origins.size >= MAX_ORIGINS) this.#origins.clear();
       const { node } = this.#driver;
       const name = node.nameOf(id) ?? node.peers().find((peer) => peer.id === id)?.name;
+      if (name !== undefined && id !== node.identity.id) node.keepName(id, name);
       origin = { prefix, server: name ?? id };
       this.#origins.set(prefix, origin);
     }

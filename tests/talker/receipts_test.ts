@@ -1,0 +1,56 @@
+import { assertEquals } from "@std/assert";
+import { FakeNotifications } from "../support/fake_notifications.ts";
+import { Room, WALL } from "../support/talker_room.ts";
+
+Deno.test("notify: receipts, with who did not answer", async () => {
+  const board: FakeNotifications = new FakeNotifications(() => room.now, () => WALL + room.now);
+  const room: Room = new Room({ notifications: board });
+  const bob = room.client("bob");
+  bob.got();
+  const settled = async (line: string) => {
+    bob.say(line);
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    return bob.got();
+  };
+  assertEquals(await settled("@1 /receipts n.1"), [
+    "@1 error not-found No notification n.1 is remembered",
+  ]);
+  board.receipt = {
+    receipts: [
+      { recipient: "ann", server: "attic", state: "acknowledged" },
+      { recipient: "bob", server: "kitchen", state: "delivered" },
+      { recipient: "cat", server: "kitchen", state: "queued" },
+      { recipient: "dan", server: "kitchen", state: "expired" },
+    ],
+    silent: ["hall", "shed"],
+  };
+  assertEquals(await settled("@2 /receipts n.1 wait=5"), [
+    "@2 n.1: 4 recipients, 1 acknowledged, 1 delivered, 1 queued, 1 expired",
+    "@2   ann@attic acknowledged",
+    "@2   bob@kitchen delivered",
+    "@2   cat@kitchen queued",
+    "@2   dan@kitchen expired",
+    "@2 No answer from: hall, shed",
+    "@2 ok",
+  ]);
+  bob.say("/format json");
+  const objects = (await settled("/receipts n.1")).map((line) => JSON.parse(line));
+  assertEquals(objects[0], {
+    type: "reply",
+    text: "n.1: 4 recipients, 1 acknowledged, 1 delivered, 1 queued, 1 expired",
+    id: "n.1",
+    recipients: 4,
+    acknowledged: 1,
+    delivered: 1,
+    queued: 1,
+    expired: 1,
+  });
+  assertEquals(objects[1], {
+    type: "reply",
+    text: "  ann@attic acknowledged",
+    recipient: "ann",
+    server: "attic",
+    state: "acknowledged",
+  });
+  assertEquals(objects[5].silent, ["hall", "shed"]);
+});

@@ -1,0 +1,151 @@
+/** What the history knows after a restart. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { MeshDriver } from "../../lib/mesh/driver.ts";
+import { newIncarnation } from "../../lib/mesh/identity.ts";
+import { MemoryStore } from "../../lib/mesh/store.ts";
+import { connectTcp } from "../../lib/net/tcp_client.ts";
+import { listenTcp } from "../../lib/net/tcp_server.ts";
+import { MeshRoom } from "../../lib/talker/mesh_room.ts";
+import type { Session } from "../../lib/talker/session.ts";
+import { Talker } from "../../lib/talker/talker.ts";
+import { encodeText } from "../../lib/wire/text.ts";
+
+/** A server without a port for clients, in one of its lives. */
+class Life implements AsyncDisposable {
+  readonly driver: MeshDriver;
+  readonly room: MeshRoom;
+  readonly talker: Talker;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(readonly name: string, id: string, store = new MemoryStore()) {
+    store.starts++;
+    this.driver = new MeshDriver({
+      identity: { id, incarnation: newIncarnation(store.starts, Math.random), name, mesh: "" },
+      random: Math.random,
+      connect: ({ hostname, port }, signal) => connectTcp({ host: hostname, port }, { signal }),
+      store,
+    });
+    this.room = new MeshRoom({
+      driver: this.driver,
+      talker: (): Talker => this.talker,
+      listen: listenTcp,
+    });
+    const wakeAll = () => {
+      for (const watcher of [...this.#watchers]) watcher();
+    };
+    this.talker = new Talker({ name, mesh: this.room, random: () => 0, wakeAll });
+    this.talker.setTime(performance.now(), Date.now());
+  }
+
+  arrive(nick: string): Session {
+    const session = this.talker.arrive({
+      operator: false,
+      framed: false,
+      host: { wake() {}, finish() {} },
+    });
+    this.talker.rename(session, nick);
+    return session;
+  }
+
+  say(session: Session, line: string): void {
+    const bytes = encodeText(line);
+    this.talker.line(session, bytes, 0, bytes.length, false);
+    this.room.flush();
+  }
+
+  history() {
+    return this.talker.history.last(100, this.talker.wall);
+  }
+
+  /** Resolves when the history has so many lines. */
+  async has(lines: number): Promise<void> {
+    while (this.talker.history.size < lines) {
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.driver.stop();
+  }
+}
+
+const KITCHEN = "00000000000000aa", ATTIC = "00000000000000bb";
+
+Deno.test("restore: the history comes back with its ids, times, nicks and the names of servers", async () => {
+  const store = new MemoryStore();
+  let before;
+  {
+    await using kitchen = new Life("kitchen", KITCHEN, store);
+    await using attic = new Life("attic", ATTIC);
+    const at = kitchen.room.listen("127.0.0.1", 0);
+    assertEquals(await attic.room.connect("127.0.0.1", Number(at.split(":")[1])), undefined);
+    const ann = attic.arrive("ann"), bob = kitchen.arrive("bob");
+    attic.say(ann, "from the attic");
+    await kitchen.has(1);
+    kitchen.say(bob, "hi");
+    kitchen.say(bob, "/me wäves\u{1F44B}");
+    attic.say(ann, "/me waves back");
+    await kitchen.has(4);
+    before = kitchen.history();
+  }
+  assertEquals(before.map(({ nick, server, kind, text }) => [nick, server, kind, text]), [
+    ["ann", "attic", "speech", "from the attic"],
+    ["bob", "kitchen", "speech", "hi"],
+    ["bob", "kitchen", "action", "wäves\u{1F44B}"],
+    ["ann", "attic", "action", "waves back"],
+  ]);
+  await using again = new Life("kitchen", KITCHEN, store);
+  assertEquals(again.history(), []);
+  assertEquals(again.room.restore(), 4);
+  assertEquals(again.history(), before);
+
+  const [first] = before;
+  const since = again.talker.history.since(first?.id ?? "", 100, again.talker.wall);
+  assertEquals(since, { said: before.slice(1), missed: false });
+  const bob = again.arrive("bob");
+  again.say(bob, "back");
+  const last = again.history().at(-1);
+  assertEquals(last?.text, "back");
+  assertMatch(last?.id ?? "", /^00000000000000aa\.\d+\.1$/);
+  assert(!before.some(({ id }) => id === last?.id));
+});
+
+Deno.test("restore: what came long ago is as old as it was, and other kinds are no lines", async () => {
+  class OldStore extends MemoryStore {
+    override load() {
+      const { batches, ...rest } = super.load();
+      const hour = 3_600_000;
+      return {
+        ...rest,
+        batches: [...batches].map(({ batch }, i) => ({ batch, age: hour - 5_000 * i })),
+      };
+    }
+  }
+  const store = new OldStore();
+  {
+    await using kitchen = new Life("kitchen", KITCHEN, store);
+    const bob = kitchen.arrive("bob");
+    for (let i = 0; i < 3; i++) kitchen.say(bob, `line ${i}`);
+    kitchen.driver.publish(99, [encodeText("no line")], Date.now());
+  }
+  await using again = new Life("kitchen", KITCHEN, store);
+  assertEquals(again.room.restore(), 3);
+  const texts = () => again.history().map(({ text }) => text);
+  const wall = again.talker.wall;
+  again.talker.setTime(0, wall + 1_000);
+  assertEquals(texts(), ["line 1", "line 2"]);
+  again.talker.setTime(0, wall + 6_000);
+  assertEquals(texts(), ["line 2"]);
+});
+
+Deno.test("restore: with a new name, its own lines have the new one, those of others theirs", async () => {
+  const store = new MemoryStore();
+  {
+    await using kitchen = new Life("kitchen", KITCHEN, store);
+    kitchen.say(kitchen.arrive("bob"), "hi");
+  }
+  await using again = new Life("galley", KITCHEN, store);
+  again.room.restore();
+  assertEquals(again.history().map(({ server }) => server), ["galley"]);
+});
