@@ -18,6 +18,7 @@ export type Target =
 
 /** A text that is no address. The message quotes it and says what would be one. */
 export class AddressError extends Error {
+  /** What kind of error it is. */
   override readonly name = "AddressError";
 }
 

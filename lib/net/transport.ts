@@ -6,7 +6,9 @@
 
 /** A host and a port. */
 export interface Endpoint {
+  /** A name or an IP address, without brackets. */
   hostname: string;
+  /** 1 to 65535; 0 where any will do. */
   port: number;
 }
 

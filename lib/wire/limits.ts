@@ -185,10 +185,15 @@ export const HELLO_WITHIN_MS = 5_000;
 export const SILENT_MS = 4_250;
 /** Nothing said for so long, in milliseconds: a sign of life is sent. Two may be lost. */
 export const PULSE_MS = 1_250;
-/** News or events that wait for a program to look at them; then the oldest are dropped, and counted. */
-export const MAX_NEWS_WAITING = 1_000;
+/**
+ * News that wait for a program to look at them; then the oldest are dropped, and counted. More than
+ * one read can bring (256 KiB), so that a program that takes them as they come misses none.
+ */
+export const MAX_NEWS_WAITING = 20_000;
 /** The same, in bytes. */
 export const MAX_NEWS_WAITING_BYTES = 8 * MIB;
+/** Events of connections that wait for a program to look at them; then the oldest are dropped. */
+export const MAX_EVENTS_WAITING = 1_000;
 /** Requests at one address that wait for a program to take them; more are refused. */
 export const MAX_REQUESTS_WAITING = 1_000;
 /** The same, in bytes. */
