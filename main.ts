@@ -40,6 +40,16 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     summary: "a node of the mesh without line clients: a relay, an observer, a voice",
     load: () => import("./commands/peer.ts"),
   },
+  {
+    name: "discover",
+    summary: "Find, list, watch and advertise services on the local network.",
+    load: () => import("./commands/discover.ts"),
+  },
+  {
+    name: "notify",
+    summary: "Wait for notifications, act on them, publish them.",
+    load: () => import("./commands/notify.ts"),
+  },
 ];
 
 /** How long output may still take after Ctrl-C or SIGTERM, in milliseconds. */

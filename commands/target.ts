@@ -1,26 +1,138 @@
 /**
- * Addresses on the command line: a TARGET, and what is said where a text is none.
+ * What a TARGET on the command line means: an address, or a name that is looked up by discovery.
  *
  * @module
  */
 
-import { CommandError, UsageError } from "../lib/cli/exit.ts";
-import { AddressError, type HostPort, parseTarget } from "../lib/net/address.ts";
+import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import type { Beacon } from "../lib/discovery/beacon.ts";
+import type { Service } from "../lib/discovery/service.ts";
+import { AddressError, type HostPort, parseListen, parseTarget } from "../lib/net/address.ts";
+import { foldBeaconName, isBeaconName } from "../lib/wire/beacon_name.ts";
+import { visible } from "../lib/wire/text.ts";
+import type { BeaconFlagValues } from "./beacon_flags.ts";
+
+/** Which of a server's ports is meant: the one for line clients, for framed clients, for links of the mesh. */
+export type TargetRole = "clients" | "framed" | "peers";
+
+/** How a name is looked up. */
+export interface LookupOptions {
+  readonly role: TargetRole;
+  /** The flags of the command: on which interfaces to look. */
+  readonly flags: BeaconFlagValues;
+  /** How long to look, in milliseconds. @default 5000 */
+  readonly wait?: number | undefined;
+  /** A beacon that is open already; else one is opened for the time that it takes. */
+  readonly beacon?: Beacon | undefined;
+  /** Gives up; what is thrown then is the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A server that was found without its name being known. */
+export interface FoundServer {
+  readonly name: string;
+  readonly address: HostPort;
+}
+
+/** How long a name is looked for, in milliseconds. */
+const WAIT_MS = 5_000;
+/** How long servers are looked for when there is no TARGET, in milliseconds. */
+const LOOK_MS = 1_000;
+/** Names that an error lists at the most. */
+const MAX_LISTED = 8;
+/** The kind of service that servers advertise. */
+const SERVER_KIND = "talker";
+/** The kind of service that `talker peer` advertises; its address is that for links. */
+const PEER_KIND = "peer";
 
 /**
- * The address of a TARGET; `port` is that of the example where it is a name.
+ * The address of a TARGET. A name is looked up: the address is the one for the role, on the machine
+ * that was found.
  *
  * @throws {UsageError} when it is no TARGET
- * @throws {CommandError} when it is a name: those can't be looked up yet
+ * @throws {CommandError} when nobody of that name is found in time (what was heard instead is told), or
+ * it has no port for that role
  */
-export function targetAddress(text: string, port: number): HostPort {
+export async function resolveTarget(text: string, options: LookupOptions): Promise<HostPort> {
   const target = checkedAddress("", () => parseTarget(text));
-  if (target.kind === "address") return target;
+  if (target.kind === "address") return { host: target.host, port: target.port };
   const { name } = target;
-  throw new CommandError(
-    `Cannot look up "${name}": servers can't be found by name yet; give its address, ` +
-      `such as ${name}.local:${port} or 192.168.1.5:${port}`,
-  );
+  const { role, signal, wait = WAIT_MS } = options;
+  return await withBeacon(options, async (beacon) => {
+    // What nobody can advertise nobody has.
+    const service = isBeaconName(name) ? await beacon.discover(name, { wait, signal }) : null;
+    signal?.throwIfAborted();
+    if (service === null) throw new CommandError(notFound(name, wait, beacon.services()));
+    return addressFor(service, role);
+  });
+}
+
+/**
+ * A function that gives the address of a TARGET: where it is a name it is looked up at each call, since
+ * a server may come back elsewhere. The text is checked at once.
+ *
+ * @throws {UsageError} when it is no TARGET
+ */
+export function targetResolver(
+  text: string,
+  options: Omit<LookupOptions, "signal">,
+): (signal?: AbortSignal) => Promise<HostPort> {
+  checkedAddress("", () => parseTarget(text));
+  return (signal) => resolveTarget(text, { ...options, signal });
+}
+
+/**
+ * The one server on the local network, for a command without a TARGET.
+ *
+ * @throws {UsageError} when there are several: they are listed
+ * @throws {CommandError} when there is none
+ */
+export async function findServer(options: LookupOptions): Promise<FoundServer> {
+  const { role, signal, wait = LOOK_MS } = options;
+  return await withBeacon(options, async (beacon) => {
+    const servers = await beacon.discoverAll({ kind: SERVER_KIND, wait, signal });
+    signal?.throwIfAborted();
+    const [server] = servers;
+    if (server === undefined) {
+      throw new CommandError(
+        `No TARGET given, and no server was found within ${wait / 1000} s; start one with ` +
+          "talker server, or give a TARGET: a name, host:port or :port",
+      );
+    }
+    if (servers.length === 1) return { name: server.name, address: addressFor(server, role) };
+    const listed = servers.slice(0, MAX_LISTED).map(({ name, addresses }) =>
+      `${visible(name)} (${addresses[0] ?? "no address"})`
+    );
+    const more = servers.length > MAX_LISTED ? ` and ${servers.length - MAX_LISTED} more` : "";
+    throw new UsageError(
+      `No TARGET given, and there are several servers: ${listed.join(", ")}${more}; ` +
+        `name one: talker client ${visible(server.name)}`,
+    );
+  });
+}
+
+/** What is said when nobody of that name was found. `heard` are those who were heard instead. */
+export function notFound(name: string, wait: number, heard: readonly Service[]): string {
+  const wanted = foldBeaconName(name);
+  const deaf = heard.find((service) => foldBeaconName(service.name) === wanted);
+  if (deaf !== undefined) {
+    const why = deaf.addresses.length === 0
+      ? `offers no address that can be used from here (it is heard from ${deaf.source})`
+      : `accepts no connection at ${deaf.addresses.join(", ")}`;
+    return `"${visible(deaf.name)}" is there, but ${why} (talker discover --doctor ${
+      visible(name)
+    } says more)`;
+  }
+  const listed = heard.slice(0, MAX_LISTED).map(describeService);
+  const more = heard.length > MAX_LISTED ? ` and ${heard.length - MAX_LISTED} more` : "";
+  const instead = heard.length === 0 ? "nobody else was heard" : `heard were ${listed.join(", ")}`;
+  return `"${visible(name)}" was not found within ${wait / 1000} s; ${instead}${more} ` +
+    `(talker discover --doctor ${visible(name)} looks for the cause)`;
+}
+
+/** A service as a sentence lists it: `kitchen (talker, 10.0.0.2:8889)`. */
+export function describeService({ name, kind, addresses }: Service): string {
+  return `${visible(name)} (${visible(kind)}, ${addresses[0] ?? "no address"})`;
 }
 
 /** What `parse` gives; where the text is no address that is wrong usage, and `where` stands before the reason. */
@@ -31,4 +143,41 @@ export function checkedAddress<T>(where: string, parse: () => T): T {
     if (!(error instanceof AddressError)) throw error;
     throw new UsageError(where + error.message, { cause: error });
   }
+}
+
+async function withBeacon<T>(
+  options: LookupOptions,
+  use: (beacon: Beacon) => Promise<T>,
+): Promise<T> {
+  if (options.beacon !== undefined) return await use(options.beacon);
+  // Most commands are given an address, and start the faster without a beacon's code.
+  const { openBeacon } = await import("./beacon_open.ts");
+  await using beacon = openBeacon(options.flags);
+  return await use(beacon);
+}
+
+/** The address for that role. What a service tells about itself may be anything. */
+function addressFor(service: Service, role: TargetRole): HostPort {
+  const name = visible(service.name);
+  const first = service.addresses[0];
+  if (first === undefined) {
+    throw new CommandError(`"${name}" was found, but it tells no address that can be used`);
+  }
+  const address = parseListen(first, "");
+  if (service.kind === PEER_KIND && role !== "peers") {
+    throw new CommandError(
+      `"${name}" is a talker peer: it takes no clients; connect to one of its servers`,
+    );
+  }
+  // Others than servers have one port, and it is what it is.
+  if (role === "clients" || service.kind !== SERVER_KIND) return address;
+  const port = Number(service.properties[role] ?? "");
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return { host: address.host, port };
+  throw new CommandError(
+    role === "peers"
+      ? `"${name}" (${first}) takes no links from other servers: start it with --peer-listen PORT ` +
+        "or --mesh NAME"
+      : `"${name}" (${first}) takes no framed clients: start it with --framed PORT`,
+    { exitCode: EXIT.failed },
+  );
 }

@@ -351,7 +351,7 @@ export class Beacon implements AsyncDisposable {
     const key = foldBeaconName(name);
     const service = this.#holder(holder);
     const [where] = service.addresses;
-    log.warn('The name "{name}" was lost to {where}, which had it before', { name, where });
+    log.info('The name "{name}" was lost to {where}, which had it before', { name, where });
     this.#advertising.get(key)?.lost(service);
     this.#advertising.delete(key);
   }

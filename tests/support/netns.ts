@@ -10,7 +10,8 @@ import { missing, pump } from "./server.ts";
 /** Names of namespaces: `tk`, the process, `n`, the network's number, the host's name. */
 const OURS = /^tk(\d+)n\d+[a-z0-9]*$/;
 
-let networks = 0;
+/** Test files run side by side in one process, each with a number of its own. */
+let networks = Math.floor(Math.random() * 1e9);
 let probed: Promise<string | undefined> | undefined;
 
 /** Why there can't be such hosts here; undefined where there can. */

@@ -12,7 +12,13 @@ export function talkerCommand(): [string, ...string[]] {
 }
 
 /** The environment of every program under test. */
-export const TEST_ENV = { TALKER_INTERFACE: "lo", NO_COLOR: "1", RUST_BACKTRACE: "0" };
+export const TEST_ENV = {
+  TALKER_INTERFACE: "lo",
+  // Servers of tests that run at the same time would take each other's names.
+  TALKER_NO_ADVERTISE: "1",
+  NO_COLOR: "1",
+  RUST_BACKTRACE: "0",
+};
 
 /** How a program is started. */
 export interface StartOptions {
