@@ -47,6 +47,8 @@ export interface TalkerStart {
   folder?: string;
   /** Has a port for frames, too. */
   framed?: boolean;
+  /** Encrypts, with this secret. */
+  secret?: string | undefined;
   /** Is linked to others; `ports.peers` is where it takes links. */
   mesh?: MeshPlace;
 }
@@ -72,6 +74,12 @@ export async function startTalker(options: TalkerStart): Promise<ServerProcess> 
     command,
     core: options.core,
     cwd: options.folder ?? checkout,
+    env: {
+      // Nothing of a measurement leaves this machine.
+      TALKER_NO_ADVERTISE: "1",
+      TALKER_INTERFACE: "lo",
+      ...(options.secret === undefined ? {} : { TALKER_SECRET: options.secret }),
+    },
     ready,
   });
 }

@@ -64,17 +64,17 @@ export function hopLoads(seconds: number, warmupSeconds: number): HopLoad[] {
 }
 
 /** Servers in a line, the speakers' first. */
-class Chain {
+export class Chain {
   private constructor(readonly servers: ServerProcess[]) {}
 
-  static async start(hops: number): Promise<Chain> {
+  static async start(hops: number, secret?: string): Promise<Chain> {
     const servers: ServerProcess[] = [];
     try {
       for (let i = 0; i <= hops; i++) {
         const before = servers.at(-1);
         const peers = before === undefined ? [] : [before.ports.peers!];
         const mesh = { name: `hop${i}`, listen: 0, peers };
-        servers.push(await startTalker({ core: null, mesh }));
+        servers.push(await startTalker({ core: null, mesh, secret }));
       }
       await Chain.#linked(servers);
     } catch (error) {

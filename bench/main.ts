@@ -13,14 +13,18 @@ import { allLoads, type Durations, obstacle } from "./loads.ts";
 import { chooseCores, type Cores, describeMachine, openFileLimit } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { benchMesh } from "./mesh.ts";
+import { benchMessaging } from "./messaging.ts";
 import { note, print } from "./output.ts";
 import { findPeer, PEER_NAMES } from "./peers.ts";
 import { printAims, printChange, printMeasurements } from "./report.ts";
+import { benchSecure } from "./secure.ts";
 import { killAll } from "./server_process.ts";
 
 const HELP = `deno task bench [options]                measure, beside other servers
 deno task bench keeps-working [options]  rough treatment: does it keep working?
 deno task bench mesh [options]           servers that are linked
+deno task bench messaging [options]      programs that ask each other, beside other ways
+deno task bench secure [options]         encryption beside none
 
   --quick            a short, rough run (under a minute and a half): fewer loads, no mosquitto
   --cores S,L        pin servers to core S and the load to core L (default: the first two; not
@@ -40,6 +44,11 @@ of mesh:
   --reps N           repetitions (default 3; quick: 1)
   --seconds S        of each measurement over hops (default 1.5; quick: 0.8)
   --max-minutes M    start no measurement over hops after this (default 2.5; quick: 0.8)
+  --json FILE        also write all the runs to FILE
+
+of messaging:
+  --reps N           repetitions (default 3; quick: 1)
+  --seconds S        of each measurement (default 2; quick: 0.8)
   --json FILE        also write all the runs to FILE
 
 of keeps-working:
@@ -189,12 +198,24 @@ function start(what: string, flags: Flags, folder: string): Promise<boolean> {
         quick,
         cores: chooseCores(flags.cores),
       });
+    case "secure":
+      return benchSecure({
+        repetitions: Math.ceil(positive(flags, "reps", quick ? 1 : 3)),
+        seconds: positive(flags, "seconds", quick ? 0.8 : 1.5),
+      });
     case "mesh":
       return benchMesh({
         repetitions: Math.ceil(positive(flags, "reps", quick ? 1 : 3)),
         seconds: positive(flags, "seconds", quick ? 0.8 : 1.5),
         minutes: positive(flags, "max-minutes", quick ? 0.8 : 2.5),
         quick,
+        json: flags.json,
+      });
+    case "messaging":
+      return benchMessaging({
+        repetitions: Math.ceil(positive(flags, "reps", quick ? 1 : 3)),
+        seconds: positive(flags, "seconds", quick ? 0.8 : 2),
+        folder,
         json: flags.json,
       });
     default:

@@ -13,13 +13,17 @@ import { reason } from "../lib/cli/reason.ts";
 import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
 import type { Shown } from "../lib/client/shown.ts";
-import { formatAddress, type HostPort } from "../lib/net/address.ts";
-import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
+import type { HostPort } from "../lib/net/address.ts";
+import { RecordStream } from "../lib/net/tcp_client.ts";
 import { MIB } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
 import { ask, ASK_TIMEOUT_S } from "./client_ask.ts";
-import { targetAddress } from "./target.ts";
+import { beaconFlags } from "./beacon_flags.ts";
+import { clientTarget } from "./client_target.ts";
+import { dial } from "./dial.ts";
+import type { Secrets } from "./security.ts";
+import { ENCRYPTED_ONLY, securityFlags, wantsSecurity } from "./security_flags.ts";
 
 /** The subcommand and its flags. */
 export const clientCommand = defineCommand({
@@ -27,8 +31,8 @@ export const clientCommand = defineCommand({
   summary: "Talk to a server: in a terminal, or from scripts.",
   usage: "talker client [FLAGS] [TARGET]",
   details: [
-    "TARGET is host:port, [v6]:port, :port or a port (on this machine). Without one this machine's " +
-    "port 8889 is tried.",
+    "TARGET is the name of a server on the local network, or host:port, [v6]:port, :port or a port (on " +
+    "this machine). Without one servers are looked for: the only one is taken, several are listed.",
     "In a terminal: type to talk, /help lists the server's commands, /ignore NICK hides somebody, " +
     "Tab completes, Ctrl-D or /quit leaves. Where stdin is no terminal each of its lines is sent, " +
     "and at its end the client waits until the server has taken them all.",
@@ -66,18 +70,18 @@ export const clientCommand = defineCommand({
       help: "Exit with 1 when the connection is lost, instead of coming back.",
     },
     framed: { kind: "boolean", help: "Talk to a port for framed clients." },
+    ...securityFlags,
+    ...beaconFlags,
     ...commonFlags("warning"),
   },
   examples: [
-    "talker client kitchen.local:8889 --nick ann",
+    "talker client kitchen --nick ann",
     "echo 'the tea is ready' | talker client :8889",
     "talker client :8889 --send '/who' --json",
     "talker client :8889 --count 1 --timeout 60",
   ],
 });
 
-/** Where a server listens unless it is told otherwise. */
-const DEFAULT_PORT = 8889;
 /** Longest record that is taken in, in bytes: well above what a server sends, which is a few times its longest line. */
 const MAX_RECORD_BYTES = 1 * MIB;
 /** While so much waits to be printed nothing more is read, in bytes. */
@@ -88,26 +92,45 @@ type Flags = FlagValues<typeof clientCommand.flags>;
 /** Runs `talker client`. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(clientCommand, args, io.env);
-  const server = serverAddress(rest[0], io);
+  const server = await clientTarget(rest[0], flags, io);
+  if (server === undefined) return EXIT.ok;
   // Only for debugging does the client log anything: its own words go to stderr by themselves.
   const logs = flags.logLevel === "debug" || flags.logFile !== undefined;
   await using _log = logs ? await startLog(flags, io.stderr) : undefined;
+  const secrets = wantsSecurity(flags, io.env)
+    ? await (await import("./security.ts")).Secrets.open(flags, io)
+    : undefined;
   if (flags.ask !== undefined) {
     const { ask: text, framed, json, timeout = ASK_TIMEOUT_S } = flags;
-    return await ask({ server, framed, text, json, timeoutMs: timeout * 1000 }, io);
+    const timeoutMs = timeout * 1000;
+    return await ask({ server: server.address, framed, text, json, timeoutMs, secrets }, io);
   }
   const debug = flags.logLevel === "debug" ? await debugLogger() : () => {};
 
   const isTerminal = io.stdin.isTerminal && io.stdout.isTerminal && io.env("TERM") !== "dumb";
   const interactive = isTerminal && !flags.json && flags.send.length === 0;
-  const options = clientOptions(flags, formatAddress(server), interactive);
-  const driver = new Driver(options, { server, framed: flags.framed, io, debug });
+  const options = clientOptions(flags, server.shown, interactive);
+  let isFirst = true;
+  const locate = (signal: AbortSignal) => {
+    if (!isFirst) return server.again(signal);
+    isFirst = false;
+    return Promise.resolve(server.address);
+  };
+  const driver = new Driver(options, { locate, secrets, framed: flags.framed, io, debug });
   const outcome = interactive
     ? await (await import("./client_terminal.ts")).converse(driver, io)
     : await script(driver, flags, io);
   if (outcome.message !== undefined) io.stderr.write(`talker: ${outcome.message}\n`);
-  return outcome.is === "done" ? EXIT.ok : outcome.is === "failed" ? EXIT.failed : EXIT.timeout;
+  return EXITS[outcome.is];
 }
+
+/** How a client ended, and its exit code. */
+const EXITS: Readonly<Record<Outcome["is"], number>> = {
+  done: EXIT.ok,
+  failed: EXIT.failed,
+  timeout: EXIT.timeout,
+  unauthorised: EXIT.unauthorised,
+};
 
 function clientOptions(flags: Flags, target: string, interactive: boolean): ClientOptions {
   return {
@@ -119,15 +142,6 @@ function clientOptions(flags: Flags, target: string, interactive: boolean): Clie
     timeoutMs: flags.timeout === undefined ? undefined : flags.timeout * 1000,
     random: Math.random,
   };
-}
-
-function serverAddress(target: string | undefined, io: Io): HostPort {
-  if (target === undefined) {
-    const server = { host: "127.0.0.1", port: DEFAULT_PORT };
-    io.stderr.write(`talker: No TARGET given: trying this machine, ${formatAddress(server)}\n`);
-    return server;
-  }
-  return targetAddress(target, DEFAULT_PORT);
 }
 
 async function debugLogger(): Promise<ClientHost["debug"]> {
@@ -182,7 +196,10 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<reado
 
 /** What a {@linkcode Driver} works with. */
 interface Surroundings {
-  readonly server: HostPort;
+  /** Where the server is now. */
+  readonly locate: (signal: AbortSignal) => Promise<HostPort>;
+  /** With which it is encrypted; undefined: it isn't. */
+  readonly secrets: Secrets | undefined;
   readonly framed: boolean;
   readonly io: Io;
   readonly debug: ClientHost["debug"];
@@ -270,13 +287,15 @@ export class Driver {
 
   async #connect(): Promise<void> {
     const attempt = this.#attempt = new AbortController();
-    const { server, framed } = this.#with;
+    const { locate, secrets, framed } = this.#with;
+    const { signal } = attempt;
     let stream: RecordStream;
     try {
-      const connection = await connectTcp(server, { signal: attempt.signal });
+      const connection = await dial(await locate(signal), { secrets, signal });
       stream = new RecordStream(connection, { framed, limit: MAX_RECORD_BYTES });
     } catch (error) {
       if (attempt.signal.aborted) return;
+      if (isUnauthorised(error)) return this.#unauthorised(error.message);
       const hopeless = isHopeless(error);
       this.act((now) => this.client.disconnected(reason(error), now, hopeless));
       return;
@@ -291,6 +310,12 @@ export class Driver {
     this.act((now) => this.client.disconnected(why, now));
   }
 
+  /** Another attempt would fail in the same way, and going on without encryption is out of the question. */
+  #unauthorised(why: string): void {
+    const message = `${this.client.target}: ${why}`;
+    this.end({ is: "unauthorised", message });
+  }
+
   /** Reads to the end. Gives the error that ended it. */
   async #read(stream: RecordStream): Promise<unknown> {
     const { stdout } = this.#with.io;
@@ -300,6 +325,7 @@ export class Driver {
       record: (text) => {
         if (!received) now = performance.now();
         received = true;
+        if (text === ENCRYPTED_ONLY) return this.#unauthorised(text);
         this.client.received(text, now);
       },
       tooLong: () => this.#with.debug("A record that is too long", { limit: MAX_RECORD_BYTES }),
@@ -325,6 +351,12 @@ export class Driver {
     this.#stream = undefined;
     stream?.close();
   }
+}
+
+/** No encrypted connection comes about; a server that is only busy may take us later. */
+function isUnauthorised(error: unknown): error is Error {
+  return error instanceof Error && error.name === "SecurityError" &&
+    !("code" in error && error.code === "busy");
 }
 
 /** Another attempt would fail in the same way: there is no such host, or no such address. */

@@ -10,10 +10,13 @@ import { reason } from "../lib/cli/reason.ts";
 import { harmlessJson } from "../lib/client/harmless.ts";
 import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
 import { formatAddress, type HostPort } from "../lib/net/address.ts";
-import { connectTcp, RecordStream } from "../lib/net/tcp_client.ts";
+import { RecordStream } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
 import { MAX_LINE_BYTES, MIB } from "../lib/wire/limits.ts";
 import { encodeText } from "../lib/wire/text.ts";
+import { dial } from "./dial.ts";
+import type { Secrets } from "./security.ts";
+import { ENCRYPTED_ONLY } from "./security_flags.ts";
 
 /** How long an answer may take, in seconds. */
 export const ASK_TIMEOUT_S = 10;
@@ -29,6 +32,8 @@ export interface Asking {
   readonly text: string;
   readonly timeoutMs: number;
   readonly json: boolean;
+  /** With which the connection is encrypted; undefined: it isn't. */
+  readonly secrets: Secrets | undefined;
 }
 
 /** Asks, prints the answer, and gives the exit code. */
@@ -48,9 +53,12 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   };
   let connection: Connection;
   try {
-    connection = await connectTcp(server, { signal });
+    connection = await dial(server, { secrets: asking.secrets, signal });
   } catch (error) {
     if (signal.aborted) return stopped();
+    if (error instanceof Error && error.name === "SecurityError") {
+      return fail(`${formatAddress(server)}: ${error.message}`, EXIT.unauthorised, io);
+    }
     throw new CommandError(`Cannot connect to ${formatAddress(server)}: ${reason(error)}`, {
       cause: error,
     });
@@ -58,7 +66,11 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   const stream = new RecordStream(connection, { framed: asking.framed, limit: MAX_RECORD_BYTES });
   signal.addEventListener("abort", () => stream.close(), { once: true });
   for (const record of ["/service", "/format json", command]) stream.send(record);
-  const outcome = await answer(stream, (event) => print(event, asking.json, io));
+  const outcome = await answer(
+    stream,
+    (event) => print(event, asking.json, io),
+    (text) => fail(`${formatAddress(server)}: ${text}`, EXIT.unauthorised, io),
+  );
   if (signal.aborted) return stopped();
   return outcome ?? ended(server);
 }
@@ -67,11 +79,13 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
 async function answer(
   stream: RecordStream,
   print: (event: ServerEvent) => number | undefined,
+  unauthorised: (text: string) => number,
 ): Promise<number | undefined> {
   let outcome: number | undefined;
   await stream.run({
     record: (text) => {
       const event = parseRecord(text);
+      if (text === ENCRYPTED_ONLY) outcome = unauthorised(text);
       if (outcome !== undefined || event === undefined) return;
       outcome = print(event);
       if (outcome !== undefined) stream.close();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { getLogger } from "@logtape/logtape";
 import { CommandError, UsageError } from "../lib/cli/exit.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { MeshDriver } from "../lib/mesh/driver.ts";
@@ -15,19 +16,27 @@ import {
   parseListen,
   parseTarget,
 } from "../lib/net/address.ts";
+import { plainListener, SecureListener } from "../lib/link/secure/secure_listener.ts";
+import { secureOutgoing, type Security, SecurityError } from "../lib/link/secure/security.ts";
+import type { MeshStore } from "../lib/mesh/store.ts";
 import { connectTcp } from "../lib/net/tcp_client.ts";
-import { listenTcp } from "../lib/net/tcp_server.ts";
+import { isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
 import type { Connection, Endpoint, Listener } from "../lib/net/transport.ts";
+import { encodeFrame } from "../lib/wire/frame_codec.ts";
+import { encodeMeshMessage } from "../lib/wire/mesh_message.ts";
 import { MAX_SERVER_NAME } from "../lib/wire/limits.ts";
+import { refusals } from "./refusals.ts";
 import { checkedAddress } from "./target.ts";
+
+const log = getLogger(["talker", "mesh"]);
 
 /** The name of a node: as given, or the host's. */
 export function nodeName(given: string | undefined): string {
   const name = given ?? Deno.hostname();
-  if (!/^[^\s\p{C}@]+$/u.test(name) || [...name].length > MAX_SERVER_NAME) {
+  if (!/^[^\s\p{C}@*]+$/u.test(name) || [...name].length > MAX_SERVER_NAME) {
     throw new UsageError(
       `"${name.slice(0, 80)}" is no name for a server: --name takes 1 to ${MAX_SERVER_NAME} ` +
-        "characters without blanks or @",
+        "characters without blanks, @ or *",
     );
   }
   return name;
@@ -64,31 +73,88 @@ export function random(): number {
   return randomBits() / 2 ** 32;
 }
 
-/** A node without links, new to everybody; `connected` is told of connections that it made. */
-export function newNode(
-  name: string,
-  mesh: string,
-  connected: (to: Endpoint) => void = () => {},
-): MeshDriver {
+/** How a node is made. */
+export interface NodeOptions {
+  readonly name: string;
+  readonly mesh: string;
+  /** Its id; default: a new one. */
+  readonly id?: string;
+  /** Which start of that id it is. @default 1 */
+  readonly starts?: number;
+  /** What it remembers over its restarts. */
+  readonly store?: MeshStore | undefined;
+  /** Encryption of its links. Default: none. */
+  readonly security?: Security | undefined;
+  /** Looks up a name that stands where an address would (port 0). */
+  readonly lookUp?: (name: string, signal: AbortSignal) => Promise<HostPort>;
+  /** Told whom it reached; they may still refuse the link. */
+  readonly reached?: (to: Endpoint) => void;
+}
+
+/** A node without links. */
+export function newNode(options: NodeOptions): MeshDriver {
+  const { name, mesh, id = newNodeId(random), starts = 1, store } = options;
   return new MeshDriver({
-    identity: { id: newNodeId(random), incarnation: newIncarnation(1, random), name, mesh },
+    identity: { id, incarnation: newIncarnation(starts, random), name, mesh },
     random,
-    async connect(to, signal) {
-      const connection = await connect(to, signal);
-      connected(to);
-      return connection;
-    },
+    store,
+    connect: (to, signal) => connect(to, signal, options),
   });
 }
 
+/** What a reason begins with when a link can't be encrypted as both sides want it. */
+const NOT_AUTHORISED = "not authorised";
+/** Why a link without encryption is refused. */
+const ENCRYPTED_HERE = "links are encrypted here (--encrypted)";
+
+/** Is this why a link failed: one side encrypts and the other doesn't, or their secrets differ? */
+export function isNotAuthorised(why: string): boolean {
+  return why.startsWith(NOT_AUTHORISED) || why.includes(ENCRYPTED_HERE);
+}
+
 /** Makes a link's connection; what goes wrong is said in a few words. */
-async function connect(to: Endpoint, signal: AbortSignal): Promise<Connection> {
+async function connect(
+  to: Endpoint,
+  signal: AbortSignal,
+  { security, lookUp, reached }: NodeOptions,
+): Promise<Connection> {
   try {
-    return await connectTcp({ host: to.hostname, port: to.port }, { signal });
+    const address = to.port === 0 && lookUp !== undefined
+      ? await lookUp(to.hostname, signal)
+      : { host: to.hostname, port: to.port };
+    const connection = await connectTcp(address, { signal });
+    reached?.(to);
+    return security === undefined
+      ? connection
+      : await secureOutgoing(connection, security, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new Error(reason(error), { cause: error });
+    const isRefused = error instanceof SecurityError;
+    const why = isRefused ? `${NOT_AUTHORISED}: ${error.message}` : reason(error);
+    throw new Error(why, { cause: error });
   }
+}
+
+/** What somebody is sent who opens a link without encryption where that is wanted. */
+const ENCRYPTED_LINKS_ONLY = encodeFrame(encodeMeshMessage({
+  type: "refuse",
+  code: "encryption",
+  reason: ENCRYPTED_HERE,
+}));
+
+/** Takes links at a listener, encrypted if `security` says so. Whoever doesn't fit is told, and logged. */
+export function linkListener(listener: Listener, security: Security | undefined): Listener {
+  const refused = refusals((from, why) =>
+    log.warn("Refused a link from {from}: {why}", { from, why })
+  );
+  if (security === undefined) return plainListener(listener, refused);
+  return new SecureListener(listener, {
+    ...security,
+    allowsPlain: () => false,
+    exempt: isFromThisMachine,
+    plainRefusal: ENCRYPTED_LINKS_ONLY,
+    refused,
+  });
 }
 
 /**

@@ -13,33 +13,43 @@ import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { reason } from "../lib/cli/reason.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
+import { newNodeId } from "../lib/mesh/identity.ts";
+import { parseTarget } from "../lib/net/address.ts";
 import { listenTcp } from "../lib/net/tcp_server.ts";
-import type { Endpoint } from "../lib/net/transport.ts";
+import type { Endpoint, Listener } from "../lib/net/transport.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import { Participant } from "../lib/talker/participant.ts";
 import { MAX_LINE_BYTES } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
+import { beaconFlags } from "./beacon_flags.ts";
 import {
+  linkListener,
   listen,
   listenAddress,
   listeningLine,
   newNode,
   nodeName,
+  type NodeOptions,
+  random,
   randomBits,
   stopped,
 } from "./mesh_join.ts";
 import { look } from "./peer_look.ts";
 import { settled } from "./settled.ts";
-import { targetAddress } from "./target.ts";
+import { Secrets, securityFor } from "./security.ts";
+import { securityFlags } from "./security_flags.ts";
+import { Surroundings } from "./surroundings.ts";
+import { checkedAddress, resolveTarget } from "./target.ts";
 
 const command = defineCommand({
   name: "peer",
   summary: "a node of the mesh without line clients: a relay, an observer, a voice",
   usage: "talker peer [FLAGS] [TARGET…]",
   details: [
-    "TARGET is where a server accepts links (its --peer-listen): host:port, [v6]:port, :port or a " +
-    "port (on this machine). The links are kept up for ever. A TARGET or --listen is needed.",
+    "TARGET is a server that accepts links (--peer-listen): its name on the local network, or " +
+    "host:port, [v6]:port, :port or a port (on this machine). The links are kept up for ever. A " +
+    "TARGET, --listen or --mesh is needed.",
     "What is heard goes to stdout. Each line of stdin is said, whatever it begins with, as soon as " +
     "the mesh is joined; the nick is the node's name, with - for what a nick can't have. With its " +
     "first line the node has a user, who is announced and in /who; before, it has none. The end of " +
@@ -66,8 +76,20 @@ const command = defineCommand({
       kind: "string",
       placeholder: "NAME",
       defaultText: "unnamed",
-      help: "Name of the mesh: only nodes of the same mesh link to each other.",
+      help: "Join the mesh of this name: link to the servers of it that are found.",
     },
+    autoPeer: {
+      kind: "boolean",
+      default: true,
+      help: "Do not link to the servers of the same --mesh that discovery finds.",
+    },
+    advertise: {
+      kind: "boolean",
+      default: true,
+      help: "With --listen and --mesh: do not let others find this node.",
+    },
+    ...beaconFlags,
+    ...securityFlags,
     map: { kind: "boolean", help: "Print who is linked to whom, and leave." },
     who: { kind: "boolean", help: "Print who is on which server, and leave." },
     echo: { kind: "boolean", default: true, help: "Do not print what this node says itself." },
@@ -86,14 +108,15 @@ const command = defineCommand({
     },
   },
   examples: [
+    "talker peer --mesh club",
     "talker peer kitchen.local:7000 attic.local:7000",
     "talker peer --listen 7000 --name relay --json",
-    "talker peer kitchen.local:7000 --map",
+    "talker peer kitchen --map",
   ],
 });
 
-/** A port for the example, where a TARGET has none. */
-const EXAMPLE_PORT = 7000;
+/** How long a name is looked up at each attempt to link to it, in milliseconds. */
+const LOOK_UP_MS = 2_000;
 /** Where `--listen` listens unless it says so. */
 const LISTEN_HOST = "0.0.0.0";
 /** How long `--map` and `--who` take at the most until they know what they print, in seconds. */
@@ -110,43 +133,109 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(command, args, io.env);
   const name = nodeName(flags.name);
   const listenAt = listenAddress("--listen", flags.listen, LISTEN_HOST);
-  const targets = rest.map((text): Endpoint => {
-    const { host, port } = targetAddress(text, EXAMPLE_PORT);
-    return { hostname: host, port };
-  });
-  if (targets.length === 0 && listenAt === undefined) {
+  const targets = rest.map(targetEndpoint);
+  const joins = flags.mesh !== undefined && flags.autoPeer;
+  if (targets.length === 0 && listenAt === undefined && !joins) {
     throw new UsageError(
-      "Nobody to link to: give a TARGET (host:port of a server's --peer-listen), or --listen",
+      "Nobody to link to: give a TARGET (a server's name, or host:port of its --peer-listen), " +
+        "--mesh or --listen",
     );
   }
   const looks = flags.map || flags.who;
   const logLevel = flags.logLevel ?? (looks ? "warning" : "info");
   await using _log = await startLog({ ...flags, logLevel }, io.stderr);
+  using secrets = await Secrets.open(flags, io);
+  secrets?.follow();
   const listener = listenAt === undefined ? undefined : listen(listenAt, "--listen");
-  const listening = listener && ((driver: MeshDriver) => {
-    driver.listen(listener);
-    io.stdout.write(listeningLine("peer", listener, { name, whom: "peers", json: flags.json }));
+  const surroundings = Surroundings.open({
+    interface: flags.interface,
+    advertise: flags.advertise && joins && listener !== undefined && !looks,
+    networkzero: false,
+    looks: joins || targets.length > 0,
+    warn: io.stderr,
   });
-  if (looks) {
-    const { map, who, json, timeout = LOOK_TIMEOUT } = flags;
-    const mesh = flags.mesh ?? "";
-    return await look({ name, mesh, targets, listening, map, who, json, timeout, io });
+  const part = { flags, name, targets, listener, secrets, surroundings, joins, io };
+  try {
+    return looks ? await lookAround(part) : await takePart(part);
+  } finally {
+    await surroundings?.close();
   }
-  return await takePart({ flags, name, targets, listening, io });
+}
+
+/** Where a TARGET is; a name has port 0, and is looked up whenever it is linked to. */
+function targetEndpoint(text: string): Endpoint {
+  const target = checkedAddress("", () => parseTarget(text));
+  return target.kind === "name"
+    ? { hostname: target.name, port: 0 }
+    : { hostname: target.host, port: target.port };
 }
 
 interface Part {
-  flags: Flags;
-  name: string;
-  targets: readonly Endpoint[];
-  listening: ((driver: MeshDriver) => void) | undefined;
-  io: Io;
+  readonly flags: Flags;
+  readonly name: string;
+  readonly targets: readonly Endpoint[];
+  readonly listener: Listener | undefined;
+  readonly secrets: Secrets | undefined;
+  readonly surroundings: Surroundings | undefined;
+  /** The mesh is joined by itself. */
+  readonly joins: boolean;
+  readonly io: Io;
+}
+
+/** What the node is made from, but for its name. */
+function nodeOptions({ flags, secrets, surroundings }: Part): Omit<NodeOptions, "name"> {
+  const mesh = flags.mesh ?? "";
+  const beacon = surroundings?.beacon;
+  return {
+    mesh,
+    security: securityFor(secrets, "peer", mesh),
+    lookUp: (name, signal) =>
+      resolveTarget(name, { role: "peers", flags, wait: LOOK_UP_MS, beacon, signal }),
+  };
+}
+
+/** Takes links at the listener, and says so. */
+function openListener(driver: MeshDriver, part: Part, name: string, node: NodeOptions): void {
+  const { listener, flags, io } = part;
+  if (listener === undefined) return;
+  driver.listen(linkListener(listener, node.security));
+  io.stdout.write(listeningLine("peer", listener, { name, whom: "peers", json: flags.json }));
+}
+
+/** `--map` and `--who`. */
+function lookAround(part: Part): Promise<number> {
+  const { flags, name, targets, surroundings, joins, io } = part;
+  const { map, who, json, timeout = LOOK_TIMEOUT } = flags;
+  const node = { ...nodeOptions(part), name };
+  const joining = joins || part.listener !== undefined
+    ? (driver: MeshDriver) => {
+      openListener(driver, part, name, node);
+      surroundings?.join(driver, joins);
+    }
+    : undefined;
+  return look({ node, targets, joining, map, who, json, timeout, io });
 }
 
 /** Hears, speaks and relays until it is told to stop. */
-async function takePart({ flags, name, targets, listening, io }: Part): Promise<number> {
-  const driver = newNode(name, flags.mesh ?? "");
-  const room = new MeshRoom({ driver, talker: () => participant.talker, listen: listenTcp });
+async function takePart(part: Part): Promise<number> {
+  const { flags, targets, surroundings, io } = part;
+  const id = newNodeId(random);
+  const options = { ...nodeOptions(part), id };
+  const { mesh } = options;
+  const name = part.listener === undefined ? part.name : await surroundings?.advertise({
+    name: part.name,
+    kind: "peer",
+    at: part.listener.addr,
+    properties: { mesh, node: id, peers: `${part.listener.addr.port}` },
+  }) ?? part.name;
+  const node = { ...options, name };
+  const driver = newNode(node);
+  const room = new MeshRoom({
+    driver,
+    talker: () => participant.talker,
+    listen: (at) => linkListener(listenTcp(at), node.security),
+    encrypted: node.security !== undefined,
+  });
   const participant: Participant = new Participant({
     name,
     mesh: room,
@@ -157,8 +246,9 @@ async function takePart({ flags, name, targets, listening, io }: Part): Promise<
   });
   // The others are to know who is here before the first line: then that is news to them.
   participant.flush();
-  listening?.(driver);
+  openListener(driver, part, name, node);
   for (const target of targets) driver.keep(target);
+  surroundings?.join(driver, part.joins);
 
   const stop = new AbortController();
   const timer = flags.timeout === undefined

@@ -6,11 +6,10 @@
 
 import { CommandError, EXIT } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
-import { distanceOf } from "../lib/link/backoff.ts";
 import { keepUp } from "../lib/link/keep_up.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
+import { distanceTo, keyOf } from "../lib/mesh/keepers.ts";
 import { Topology } from "../lib/mesh/topology.ts";
-import { formatAddress } from "../lib/net/address.ts";
 import { listenTcp } from "../lib/net/tcp_server.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
 import { censusLines } from "../lib/talker/census.ts";
@@ -19,16 +18,16 @@ import type { GraphNode } from "../lib/talker/mesh.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import { Talker } from "../lib/talker/talker.ts";
 import { drawTopology } from "../lib/talker/topology_drawing.ts";
-import { newNode, random, randomBits } from "./mesh_join.ts";
+import { isNotAuthorised, newNode, type NodeOptions, random, randomBits } from "./mesh_join.ts";
 import { settled } from "./settled.ts";
 
 /** What to look at, and from where. */
 export interface LookOptions {
-  name: string;
-  mesh: string;
+  /** What the node is made from. */
+  node: NodeOptions;
   targets: readonly Endpoint[];
-  /** Accepts links as well. */
-  listening: ((driver: MeshDriver) => void) | undefined;
+  /** Accepts links, or finds others to link to; undefined: there are only the TARGETs. */
+  joining: ((driver: MeshDriver) => void) | undefined;
   map: boolean;
   who: boolean;
   json: boolean;
@@ -39,19 +38,20 @@ export interface LookOptions {
 
 /** Joins, prints what was asked for, and leaves. Gives the exit code. */
 export async function look(options: LookOptions): Promise<number> {
-  const { name, mesh, targets, listening, io } = options;
+  const { node, targets, joining, io } = options;
+  const { name } = node;
   const reached = new Set<string>();
-  const driver = newNode(name, mesh, (to) => reached.add(keyOf(to)));
+  const driver = newNode({ ...node, reached: (to) => reached.add(keyOf(to)) });
   const room = new MeshRoom({ driver, talker: () => talker, listen: listenTcp, quiet: true });
   const talker: Talker = new Talker({ name, mesh: room, random: randomBits, wakeAll() {} });
   room.flush();
-  listening?.(driver);
+  joining?.(driver);
   const stop = new AbortController();
   const signal = AbortSignal.any([io.signal, stop.signal]);
   try {
     const links = new Links(driver, targets, reached, signal);
     // When each TARGET has turned it down, and nobody can come from elsewhere, there is nothing to wait for.
-    if (listening === undefined) void links.allRefused.then(() => stop.abort());
+    if (joining === undefined) void links.allRefused.then(() => stop.abort());
     const isSettled = await settled(driver, { within: options.timeout * 1000, signal });
     if (io.signal.aborted) return EXIT.ok;
     if (driver.node.reachable().length <= 1) throw nobody(links, options);
@@ -74,11 +74,13 @@ export async function look(options: LookOptions): Promise<number> {
 /** Nobody can be reached. */
 function nobody(links: Links, { targets, timeout }: LookOptions): CommandError {
   if (targets.length === 0) {
-    return new CommandError(`Nobody made a link within ${timeout} s; give a TARGET to link to`, {
+    return new CommandError(`Nobody was linked to within ${timeout} s; give a TARGET to link to`, {
       exitCode: EXIT.timeout,
     });
   }
-  return new CommandError(links.failures().join("; "));
+  const failures = links.failures();
+  const exitCode = links.areNotAuthorised ? EXIT.unauthorised : EXIT.failed;
+  return new CommandError(failures.join("; "), { exitCode });
 }
 
 /** The links to the TARGETs while it looks: each is tried until it is up, or refused by who is there. */
@@ -94,6 +96,11 @@ class Links {
     signal: AbortSignal,
   ) {
     this.allRefused = Promise.all(targets.map((to) => this.#link(driver, to, reached, signal)));
+  }
+
+  /** Is it encryption that all TARGETs failed for? */
+  get areNotAuthorised(): boolean {
+    return this.#reasons.size > 0 && [...this.#reasons.values()].every(isNotAuthorised);
   }
 
   /** Why which TARGET has no link. */
@@ -123,7 +130,7 @@ class Links {
         return reason;
       };
       void keepUp({
-        distance: distanceOf(to.hostname),
+        distance: distanceTo(to),
         random,
         signal: AbortSignal.any([signal, over.signal]),
         isUp: () => false,
@@ -190,8 +197,4 @@ async function printWho(room: MeshRoom, { json, io }: LookOptions): Promise<bool
     io.stdout.write(`${json ? eventJson({ type: "reply", text, more }) : text}\n`);
   }
   return census.silent.length > 0;
-}
-
-function keyOf({ hostname, port }: Endpoint): string {
-  return formatAddress({ host: hostname, port });
 }

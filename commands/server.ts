@@ -1,22 +1,28 @@
 /**
- * `talker server`: a chat server for line clients.
+ * `talker server`: a chat server for line clients, and a node of the mesh.
  *
  * @module
  */
 
 import { getLogger } from "@logtape/logtape";
-import { commonFlags } from "../lib/cli/common_flags.ts";
-import { defineCommand, parseCommand } from "../lib/cli/flags.ts";
+import { UsageError } from "../lib/cli/exit.ts";
+import { type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
+import type { MeshDriver } from "../lib/mesh/driver.ts";
+import { newNodeId } from "../lib/mesh/identity.ts";
+import { isLoopback } from "../lib/net/address.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
 import type { Listener } from "../lib/net/transport.ts";
-import type { MeshDriver } from "../lib/mesh/driver.ts";
+import { NotifyRoom } from "../lib/notify/notify_room.ts";
+import type { Store } from "../lib/store/store.ts";
+import { LineServer } from "../lib/talker/line_server.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import type { Talker } from "../lib/talker/talker.ts";
-import { LineServer } from "../lib/talker/line_server.ts";
-import { MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../lib/wire/limits.ts";
+import { MAX_ANSWER_MS } from "../lib/wire/limits.ts";
+import { clientListener } from "./client_listener.ts";
 import {
+  linkListener,
   listen,
   listenAddress,
   type ListenerFor,
@@ -24,109 +30,89 @@ import {
   newNode,
   nodeName,
   peerAddress,
+  random,
   randomBits,
   stopped,
 } from "./mesh_join.ts";
-
-const ADMIN_CHOICES = ["local", "any", "none"] as const;
-
-const command = defineCommand({
-  name: "server",
-  summary: "Run a chat server for line clients (nc, telnet, talker client), alone or in a mesh.",
-  usage: "talker server [FLAGS]",
-  positionals: { min: 0, max: 0 },
-  flags: {
-    name: {
-      kind: "string",
-      placeholder: "NAME",
-      defaultText: "the host name",
-      help: "Name of this server.",
-    },
-    host: {
-      kind: "string",
-      placeholder: "HOST",
-      default: "0.0.0.0",
-      help: "Address to listen on; 127.0.0.1 for this machine only, :: for IPv6 as well.",
-    },
-    port: { kind: "port", default: 8889, help: "Port for line clients; 0 for any free one." },
-    framed: {
-      kind: "string",
-      placeholder: "[HOST:]PORT",
-      defaultText: "none",
-      help: "Also serve framed clients here: each record behind its length in ten characters.",
-    },
-    echo: { kind: "boolean", default: true, help: "Do not send speakers their own lines." },
-    maxClients: {
-      kind: "integer",
-      min: 1,
-      default: MAX_CLIENTS,
-      help: "Connections to take in all.",
-    },
-    maxPerAddress: {
-      kind: "integer",
-      min: 1,
-      default: MAX_CLIENTS_PER_ADDRESS,
-      help: "Connections to take from one address (this machine's own are not counted).",
-    },
-    admin: {
-      kind: "choice",
-      choices: ADMIN_CHOICES,
-      placeholder: "WHO",
-      default: "local",
-      help:
-        "From where /kill and other operator commands are accepted: local (this machine), any, none.",
-    },
-    peerListen: {
-      kind: "string",
-      placeholder: "[HOST:]PORT",
-      defaultText: "none",
-      help: "Accept links from other servers here; 0 for any free port.",
-    },
-    peer: {
-      kind: "strings",
-      placeholder: "HOST:PORT",
-      help: "Keep a link to the server there up, for ever. May be repeated.",
-    },
-    mesh: {
-      kind: "string",
-      placeholder: "NAME",
-      defaultText: "unnamed",
-      help:
-        "Name of the mesh: only servers of the same mesh link to each other. Implies --peer-listen 0.",
-    },
-    ...commonFlags("info"),
-  },
-  examples: [
-    "talker server --name kitchen",
-    "talker server --name attic --peer kitchen.local:7000 --peer-listen 7000",
-    "talker server --host 127.0.0.1 --port 0 --framed 0 --json",
-  ],
-});
+import { Secrets, securityFor } from "./security.ts";
+import { serverCommand } from "./server_flags.ts";
+import { Surroundings } from "./surroundings.ts";
 
 /** How often the log tells how the server is doing, in milliseconds. */
 const STATUS_MS = 60_000;
 
 const log = getLogger(["talker", "server"]);
 
+type Flags = FlagValues<typeof serverCommand.flags>;
+
 /** Runs `talker server` until the signal to stop. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  const { flags } = parseCommand(command, args, io.env);
-  const name = nodeName(flags.name);
-  const framedAt = listenAddress("--framed", flags.framed, flags.host);
+  const { flags } = parseCommand(serverCommand, args, io.env);
+  if (flags.answerTimeout * 1000 > MAX_ANSWER_MS) {
+    throw new UsageError(
+      `--answer-timeout is ${flags.answerTimeout}; it must be at most ${MAX_ANSWER_MS / 1000} s`,
+    );
+  }
+  const wanted = nodeName(flags.name);
   const mesh = flags.mesh ?? "";
-  const peersAt = listenAddress(
-    "--peer-listen",
-    flags.peerListen ?? (flags.mesh === undefined ? undefined : "0"),
-    flags.host,
-  );
+  const ports = new Ports(flags);
   const peers = flags.peer.map(peerAddress);
   await using _log = await startLog(flags, io.stderr);
+  let started: LineServer | undefined;
+  using secrets = await Secrets.open(flags, io);
+  secrets?.follow();
+  await using store = flags.data === undefined
+    ? undefined
+    : await (await import("./keeping.ts")).openStore(flags.data, {
+      onCongested: () => started?.release(),
+      onFailed: (reason) => started?.talker.confirmations?.failed(reason?.message),
+    });
 
-  const driver = newNode(name, mesh);
-  const room = new MeshRoom({ driver, talker: (): Talker => server.talker, listen: listenTcp });
+  // All the ports first: what is announced is all there.
+  const { lines, frames, links } = ports.open();
+  const id = store?.identity.id ?? newNodeId(random);
+  const surroundings = Surroundings.open({
+    // What listens on this machine only is to be found on it only.
+    interface: isLoopback(lines.addr.hostname) ? ["lo"] : flags.interface,
+    advertise: flags.advertise,
+    networkzero: flags.networkzero,
+    looks: peers.length > 0 || (flags.mesh !== undefined && flags.autoPeer),
+    warn: io.stderr,
+  });
+  const name = await surroundings?.advertise({
+    name: wanted,
+    kind: "talker",
+    at: lines.addr,
+    properties: {
+      mesh,
+      node: id,
+      ...(links === undefined ? {} : { peers: `${links.addr.port}` }),
+      ...(frames === undefined ? {} : { framed: `${frames.addr.port}` }),
+    },
+  }) ?? wanted;
+
+  const clientSecurity = securityFor(secrets, "client");
+  const peerSecurity = securityFor(secrets, "peer", mesh);
+  const starts = store?.identity.starts ?? 1;
+  const driver = newNode({ name, mesh, id, starts, store: store?.mesh, security: peerSecurity });
+  const takeLinks = (listener: Listener) => linkListener(listener, peerSecurity);
+  const room = new MeshRoom({
+    driver,
+    talker: (): Talker => server.talker,
+    listen: (at) => takeLinks(listenTcp(at)),
+    encrypted: peerSecurity !== undefined,
+    congested: () => store?.congested === true,
+  });
+  const notifications = new NotifyRoom({
+    driver,
+    ...(store === undefined ? {} : { store: store.notifications }),
+    dueChanged: () => started?.dueChanged(),
+  });
   const server: LineServer = new LineServer({
     name,
     mesh: room,
+    notifications,
+    ...(store === undefined ? {} : { durable: () => store.committed() }),
     echo: flags.echo,
     random: randomBits,
     maxClients: flags.maxClients,
@@ -136,27 +122,36 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     isOperator: (local) => flags.admin === "any" || (flags.admin === "local" && local),
     pauseMesh: (paused) => driver.pause(paused),
   });
+  started = server;
+  const restored = room.restore();
+  if (store !== undefined) log.info("{lines} lines are remembered", { lines: restored });
   const { stats } = server.talker;
-  server.talker.stats = () => [...stats(), memory()];
+  server.talker.stats = () => [...stats(), ...storeStats(store), memory()];
+  if (flags.answer !== undefined) {
+    const { commandAnswerer } = await import("./answering.ts");
+    const timeoutMs = flags.answerTimeout * 1000;
+    server.talker.answerer = commandAnswerer(flags.answer, { timeoutMs, signal: io.signal });
+  }
   driver.watch({ congested: () => server.release() });
 
-  // All the ports first: what is announced is all there.
-  const lines = listen({ host: flags.host, port: flags.port }, "--port");
-  const frames = framedAt === undefined ? undefined : listen(framedAt, "--framed");
-  const links = peersAt === undefined ? undefined : listen(peersAt, "--peer-listen");
   const announce = (listener: Listener, whom: ListenerFor) =>
     io.stdout.write(listeningLine("server", listener, { name, whom, json: flags.json }));
-  server.listen(lines, false);
-  announce(lines, "clients");
-  if (frames !== undefined) {
-    server.listen(frames, true);
-    announce(frames, "framed");
-  }
+  const { allowPlain } = flags;
+  const takeClients = (listener: Listener, framed: boolean) => {
+    server.listen(
+      clientListener(listener, { framed, security: clientSecurity, allowPlain }),
+      framed,
+    );
+    announce(listener, framed ? "framed" : "clients");
+  };
+  takeClients(lines, false);
+  if (frames !== undefined) takeClients(frames, true);
   if (links !== undefined) {
-    driver.listen(links);
+    driver.listen(takeLinks(links));
     announce(links, "peers");
   }
   for (const peer of peers) driver.keep(peer);
+  surroundings?.join(driver, flags.mesh !== undefined && flags.autoPeer);
 
   const status = setInterval(
     () => log.info("Status: {status}", { status: statusOf(server, driver) }),
@@ -166,10 +161,37 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   clearInterval(status);
   log.info("Stopping: {clients} clients are told goodbye", { clients: server.size });
   // The other servers are told at once: clients that take their time don't hold that up.
+  const gone = surroundings?.close();
   const clients = server.stop();
   room.flush();
-  await Promise.all([clients, driver.stop()]);
+  notifications.stop();
+  await Promise.all([clients, driver.stop(), gone]);
   return 0;
+}
+
+/** The ports of a server. */
+class Ports {
+  readonly #flags: Flags;
+  readonly #framed;
+  readonly #peers;
+
+  /** Checks the addresses. Throws a `UsageError` for what is none. */
+  constructor(flags: Flags) {
+    this.#flags = flags;
+    this.#framed = listenAddress("--framed", flags.framed, flags.host);
+    const implied = flags.mesh === undefined ? undefined : "0";
+    this.#peers = listenAddress("--peer-listen", flags.peerListen ?? implied, flags.host);
+  }
+
+  /** Listens at all of them. */
+  open(): { lines: Listener; frames: Listener | undefined; links: Listener | undefined } {
+    const { host, port } = this.#flags;
+    return {
+      lines: listen({ host, port }, "--port"),
+      frames: this.#framed && listen(this.#framed, "--framed"),
+      links: this.#peers && listen(this.#peers, "--peer-listen"),
+    };
+  }
 }
 
 /** How the server is doing, on one line for the log. */
@@ -180,6 +202,12 @@ function statusOf(server: LineServer, driver: MeshDriver): string {
     `${counters.commands} commands, ${history.size} lines remembered, ${server.slowReaders} slow ` +
     `readers; ${links} links, ${reachable} servers reachable, ${delivered} messages, ` +
     `${duplicates} duplicates, ${missed} missed, ${driver.queued} bytes waiting; ${memory()}`;
+}
+
+function storeStats(store: Store | undefined): string[] {
+  if (store === undefined) return [];
+  const state = store.failed === undefined ? "writing" : `failing: ${store.failed.message}`;
+  return [`store: ${state}, ${store.unwritten} bytes not on disk yet`];
 }
 
 function memory(): string {

@@ -28,7 +28,9 @@ export type Outcome =
   | { readonly is: "done"; readonly message?: string }
   /** Without a message all that went wrong has been shown. */
   | { readonly is: "failed"; readonly message?: string }
-  | { readonly is: "timeout"; readonly message: string };
+  | { readonly is: "timeout"; readonly message: string }
+  /** The two sides don't agree in encryption, or the secret is wrong. */
+  | { readonly is: "unauthorised"; readonly message: string };
 
 /** What a client needs done. */
 export interface ClientHost {
@@ -118,6 +120,11 @@ export class Client {
       refused: (message) => this.#nickRefused(message),
       isConfirmed: (said) => this.#talk.isConfirmed(said),
     });
+  }
+
+  /** The server, as it is named in messages. */
+  get target(): string {
+    return this.#options.target;
   }
 
   /** Who is here. */

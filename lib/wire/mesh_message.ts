@@ -64,6 +64,7 @@ export const REFUSAL = {
   slow: 10,
   full: 11,
   operator: 12,
+  encryption: 13,
 } as const;
 
 /** Name of a reason in {@linkcode REFUSAL}. */

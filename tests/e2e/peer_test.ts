@@ -214,13 +214,13 @@ Deno.test("peer: exit codes", async () => {
   const { server, links } = await meshServer("attic", "--mesh", "club");
   await using _server = server;
   const cases: [args: string[], code: number, stderr: RegExp][] = [
-    [[], 2, /^talker: Nobody to link to: give a TARGET .* or --listen\n$/],
-    [["--mesh", "club"], 2, /Nobody to link to/],
+    [[], 2, /^talker: Nobody to link to: give a TARGET .*, --mesh or --listen\n$/],
+    [["--mesh", "club", "--no-auto-peer"], 2, /Nobody to link to/],
     [["a:b"], 2, /"b" is no port/],
     [["--listen", "kitchen"], 2, /--listen: "kitchen" is no address/],
     [["--lissen", "0"], 2, /nearest is --listen/],
     [[links, "--name", "a b"], 2, /is no name/],
-    [["attic"], 1, /^talker: Cannot look up "attic": .*\n$/],
+    [["nowhere", "--map", "--timeout", "0.3"], 1, /^talker: Cannot link to nowhere: .*\n$/],
     [["--listen", links], 1, /Cannot listen on .*: the address is in use/],
     [
       [GONE, "--map", "--timeout", "0.2"],
@@ -229,7 +229,7 @@ Deno.test("peer: exit codes", async () => {
     ],
     // Who is there and says no will say it again: no need to wait.
     [[links, "--who", "--timeout", "60"], 1, /talker: Cannot link to .*mesh/],
-    [["--listen", "127.0.0.1:0", "--map", "--timeout", "0.2"], 3, /Nobody made a link/],
+    [["--listen", "127.0.0.1:0", "--map", "--timeout", "0.2"], 3, /Nobody was linked to/],
     [[links, "--mesh", "club", "--timeout", "0.2", "--log-level", "error"], 3, /^$/],
     [[links, "--mesh", "club", "--map"], 0, /^$/],
   ];

@@ -70,7 +70,7 @@ const TOLD: Readonly<Record<FailureCode, string>> = {
   "secret-needed": "The other side asks for a secret: give --secret-file",
   "no-secret": "The other side has no secret: leave out --secret-file here, or give it one",
   refused: "Refused: the secret, or the name of the mesh, is another one there",
-  busy: "The other side has too many connections that are just beginning: try again",
+  busy: "The other side takes nobody from here for a moment: too many wrong secrets came from here",
 };
 
 const FOUND: Readonly<Record<FailureCode, string>> = {

@@ -1,0 +1,111 @@
+/**
+ * Encryption as a command's flags want it: the secrets, and the connections made and taken with them.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { CommandError, EXIT } from "../lib/cli/exit.ts";
+import type { Io } from "../lib/cli/io.ts";
+import { reason } from "../lib/cli/reason.ts";
+import { parseSecrets, SecretError, stretchSecret } from "../lib/link/secure/secret.ts";
+import { type Security, SecurityError } from "../lib/link/secure/security.ts";
+import { type SecurityFlagValues, wantsSecurity } from "./security_flags.ts";
+
+/** How often it is looked whether the secret file has changed, in milliseconds. */
+const LOOK_MS = 2_000;
+/** Longest secret file, in bytes. */
+const MAX_FILE_BYTES = 16 * 1024;
+
+const log = getLogger(["talker", "security"]);
+
+/** The secrets that are valid now. They follow their file while the program runs. */
+export class Secrets implements Disposable {
+  #stretched: readonly Uint8Array[] = [];
+  #text: string | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(private readonly file: string | undefined) {}
+
+  /**
+   * The secrets of a command; undefined where it doesn't encrypt.
+   *
+   * @throws {CommandError} when they can't be read, or are none
+   */
+  static async open(flags: SecurityFlagValues, io: Io): Promise<Secrets | undefined> {
+    const { secretFile } = flags;
+    if (!wantsSecurity(flags, io.env)) return undefined;
+    const given = io.env("TALKER_SECRET") ?? "";
+    const secrets = new Secrets(secretFile);
+    try {
+      if (secretFile !== undefined) await secrets.#take(await readSecrets(secretFile));
+      else if (given !== "") await secrets.#take(given);
+    } catch (error) {
+      const from = secretFile === undefined ? "TALKER_SECRET" : `the secret file ${secretFile}`;
+      const why = error instanceof SecretError ? error.message : reason(error);
+      throw new CommandError(`Cannot use ${from}: ${why}`, { cause: error });
+    }
+    return secrets;
+  }
+
+  /** Stretched, the present one first; none: whoever comes. */
+  readonly current = (): readonly Uint8Array[] => this.#stretched;
+
+  /** From now on the file is looked at every so often. Ends with {@linkcode Symbol.dispose}. */
+  follow(): void {
+    if (this.file !== undefined) this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const text = await readSecrets(this.file as string);
+      if (text === this.#text) return;
+      await this.#take(text);
+      const count = this.#stretched.length;
+      log.info("The secret was changed: {count} secrets are taken now", { count });
+    } catch (error) {
+      // The old ones stay; it is told once for each text.
+      log.warn("Cannot take the changed secret file {file}: {reason}; those before stay", {
+        file: this.file,
+        reason: error instanceof SecretError ? error.message : reason(error),
+      });
+    }
+  }
+
+  async #take(text: string): Promise<void> {
+    this.#text = text;
+    const secrets = parseSecrets(text);
+    const stretched: Uint8Array[] = [];
+    for (const secret of secrets) stretched.push(await stretchSecret(secret));
+    this.#stretched = stretched;
+  }
+}
+
+async function readSecrets(file: string): Promise<string> {
+  const { size } = await Deno.stat(file);
+  if (size > MAX_FILE_BYTES) throw new SecretError(`It has ${size} bytes: that is no secret`);
+  return await Deno.readTextFile(file);
+}
+
+/** What a command wants of its connections for `purpose`; undefined where it doesn't encrypt. */
+export function securityFor(
+  secrets: Secrets | undefined,
+  purpose: Security["purpose"],
+  mesh?: string,
+): Security | undefined {
+  if (secrets === undefined) return undefined;
+  return { purpose, secrets: secrets.current, ...(mesh === undefined ? {} : { mesh }) };
+}
+
+/** The failure to encrypt as the command's own, with its exit code; other errors as they are. */
+export function notAuthorised(error: unknown, target: string): unknown {
+  if (!(error instanceof SecurityError)) return error;
+  return new CommandError(`${target}: ${error.message}`, {
+    exitCode: EXIT.unauthorised,
+    cause: error,
+  });
+}
