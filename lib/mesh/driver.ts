@@ -6,19 +6,19 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { BACKOFF } from "../link/backoff.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
-import type { Gap } from "./context.ts";
 import type { Identity, NodeId } from "./identity.ts";
-import { distanceTo, Keepers, keyOf } from "./keepers.ts";
+import { Keepers, keyOf } from "./keepers.ts";
 import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
 import type { LinkId } from "./links.ts";
 import type { Published } from "./broadcast.ts";
 import { MeshNode } from "./node.ts";
+import { type Connect, failed, type LinkOutcome, tryToConnect } from "./link_outcome.ts";
 import { Said } from "./said.ts";
 import type { MeshStore } from "./store.ts";
+import { type MeshWatcher, Watchers } from "./watchers.ts";
 
 /** How often links are looked at, in milliseconds. */
 const CHECK_MS = 1_000;
@@ -30,37 +30,19 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** Why a link may end without being refused for good: the peer stops, or has too many for now. */
 const PASSING: ReadonlySet<string> = new Set(["goodbye", "full", "silent"]);
 
-const log = getLogger(["talker", "mesh"]);
+export type { LinkOutcome, MeshWatcher };
 
-/** Who wants to know of the mesh, beside the observers of kinds. */
-export interface MeshWatcher {
-  /** A node can be reached; not told of this one. */
-  reachable?(id: string, name: string): void;
-  /** A node can't be reached any more; `left`: it said goodbye. */
-  unreachable?(id: string, name: string, left: boolean): void;
-  /** Messages were missed for good. */
-  gap?(gap: Gap): void;
-  /** Local speakers are to wait, or may go on. */
-  congested?(congested: boolean): void;
-  /** A link is up or down; `killed` is the peer whose link an operator ended, here or there. */
-  linksChanged?(killed?: NodeId): void;
-}
+const log = getLogger(["talker", "mesh"]);
 
 /** How a driver is made. */
 export interface MeshDriverOptions {
   identity: Identity;
   /** Random numbers from 0 to below 1. */
   random: () => number;
-  /** Makes a connection; with port 0 the host is a name to be looked up. Rejects when it can't. */
-  connect: (to: Endpoint, signal: AbortSignal) => Promise<Connection>;
+  connect: Connect;
   /** What the node remembers over its restarts. Default: nothing. */
   store?: MeshStore | undefined;
 }
-
-/** How an attempt at a link ended: it is up with `peer`, or not; `refused` by whoever is there. */
-export type LinkOutcome =
-  | { readonly type: "up"; readonly peer: NodeId }
-  | { readonly type: "failed"; readonly reason: string; readonly refused: boolean };
 
 interface LinkEntry {
   readonly framed: FramedLink;
@@ -83,6 +65,7 @@ export class MeshDriver implements LinkOwner {
   /** Refusals that were logged: who is refused tries on, and would fill the log. */
   readonly #said = new Said();
   readonly #listeners = new Set<Listener>();
+  readonly #watchers = new Watchers();
   #nextLink = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
@@ -90,7 +73,6 @@ export class MeshDriver implements LinkOwner {
   #paused = false;
   #congested = false;
   #stopped = false;
-  #watcher: MeshWatcher = {};
   #collected: () => void = () => {};
 
   /** A node without links. */
@@ -112,11 +94,11 @@ export class MeshDriver implements LinkOwner {
         linkUp: (link, peer) => this.#up(link, peer),
         linkDown: (_link, peer) => {
           log.info("Link to {name} is down", { name: peer.name });
-          this.#watcher.linksChanged?.();
+          this.#watchers.linksChanged();
         },
-        reachable: (id, name) => this.#watcher.reachable?.(id, name),
-        unreachable: (id, name, left) => this.#watcher.unreachable?.(id, name, left),
-        gap: (gap) => this.#watcher.gap?.(gap),
+        reachable: (id, name) => this.#watchers.reachable(id, name),
+        unreachable: (id, name, left) => this.#watchers.unreachable(id, name, left),
+        gap: (gap) => this.#watchers.gap(gap),
         cloned: (reason) => log.error("{reason}", { reason }),
         note: (level, text) =>
           level === "warning" ? log.warn("{text}", { text }) : log.info("{text}", { text }),
@@ -126,29 +108,7 @@ export class MeshDriver implements LinkOwner {
 
   /** Has `watcher` told from now on, beside those before. */
   watch(watcher: MeshWatcher): void {
-    const before = this.#watcher;
-    this.#watcher = {
-      reachable: (id, name) => {
-        before.reachable?.(id, name);
-        watcher.reachable?.(id, name);
-      },
-      unreachable: (id, name, left) => {
-        before.unreachable?.(id, name, left);
-        watcher.unreachable?.(id, name, left);
-      },
-      gap: (gap) => {
-        before.gap?.(gap);
-        watcher.gap?.(gap);
-      },
-      congested: (congested) => {
-        before.congested?.(congested);
-        watcher.congested?.(congested);
-      },
-      linksChanged: (killed) => {
-        before.linksChanged?.(killed);
-        watcher.linksChanged?.(killed);
-      },
-    };
+    this.#watchers.add(watcher);
   }
 
   /** Does something with the node now; then its next wake-up is set. */
@@ -206,23 +166,10 @@ export class MeshDriver implements LinkOwner {
 
   /** As {@linkcode connect}, and tells more. A link that is `joined` may be dropped by {@linkcode drop}. */
   async dial(to: Endpoint, { joined = false } = {}): Promise<LinkOutcome> {
-    const failed = (reason: string, refused = false): LinkOutcome => (
-      { type: "failed", reason, refused }
-    );
     if (this.#stopped) return failed("this node stops");
-    const { attemptTimeout } = BACKOFF[distanceTo(to)];
-    let connection: Connection;
-    try {
-      connection = await this.#options.connect(to, AbortSignal.timeout(attemptTimeout));
-    } catch (error) {
-      if (error instanceof DOMException && error.name === "TimeoutError") {
-        return failed(`no answer within ${attemptTimeout / 1000} s`);
-      }
-      // Another secret, or no encryption there: the connection ended before there was a link.
-      const cause = error instanceof Error ? error.cause : undefined;
-      const refused = cause instanceof Error && cause.name === "SecurityError";
-      return failed(error instanceof Error ? error.message : String(error), refused);
-    }
+    const attempt = await tryToConnect(this.#options.connect, to);
+    if ("outcome" in attempt) return attempt.outcome;
+    const { connection } = attempt;
     if (this.#stopped) {
       connection.close();
       return failed("this node stops");
@@ -341,7 +288,7 @@ export class MeshDriver implements LinkOwner {
     log.info("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
     this.#links.delete(link.id);
     this.now((node, now) => node.linkClosed(link.id, now));
-    entry.settle?.({ type: "failed", reason, refused: false });
+    entry.settle?.(failed(reason));
     this.#judgeCongestion();
   }
 
@@ -356,7 +303,7 @@ export class MeshDriver implements LinkOwner {
     log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
     entry.settle?.({ type: "up", peer: peer.id });
     entry.settle = undefined;
-    this.#watcher.linksChanged?.();
+    this.#watchers.linksChanged();
   }
 
   #dropped(
@@ -381,10 +328,10 @@ export class MeshDriver implements LinkOwner {
     entry.framed.finish();
     // The link that stays is the one that was wanted.
     if (code === "duplicate" && peer !== undefined) entry.settle?.({ type: "up", peer: peer.id });
-    else entry.settle?.({ type: "failed", reason, refused: !PASSING.has(code) });
+    else entry.settle?.(failed(reason, !PASSING.has(code)));
     queueMicrotask(() => {
       this.#judgeCongestion();
-      if (code === "operator") this.#watcher.linksChanged?.(peer?.id);
+      if (code === "operator") this.#watchers.linksChanged(peer?.id);
     });
   }
 
@@ -460,7 +407,7 @@ export class MeshDriver implements LinkOwner {
     for (const { framed } of this.#links.values()) if (framed.queued > limit) congested = true;
     if (congested === this.#congested) return;
     this.#congested = congested;
-    this.#watcher.congested?.(congested);
+    this.#watchers.congested(congested);
   }
 
   /** Something was published: looks at the links' queues. */

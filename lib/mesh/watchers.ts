@@ -1,0 +1,52 @@
+/**
+ * Who wants to know of a node's mesh, beside the observers of kinds.
+ *
+ * @module
+ */
+
+import type { Gap } from "./context.ts";
+import type { NodeId } from "./identity.ts";
+
+/** Wants to know of the mesh. */
+export interface MeshWatcher {
+  /** A node can be reached; not told of this one. */
+  reachable?(id: string, name: string): void;
+  /** A node can't be reached any more; `left`: it said goodbye. */
+  unreachable?(id: string, name: string, left: boolean): void;
+  /** Messages were missed for good. */
+  gap?(gap: Gap): void;
+  /** Local speakers are to wait, or may go on. */
+  congested?(congested: boolean): void;
+  /** A link is up or down; `killed` is the peer whose link an operator ended, here or there. */
+  linksChanged?(killed?: NodeId): void;
+}
+
+/** Several watchers, told in the order in which they came. */
+export class Watchers implements Required<MeshWatcher> {
+  readonly #all: MeshWatcher[] = [];
+
+  /** Tells this one, too, from now on. */
+  add(watcher: MeshWatcher): void {
+    this.#all.push(watcher);
+  }
+
+  reachable(id: string, name: string): void {
+    for (const each of this.#all) each.reachable?.(id, name);
+  }
+
+  unreachable(id: string, name: string, left: boolean): void {
+    for (const each of this.#all) each.unreachable?.(id, name, left);
+  }
+
+  gap(gap: Gap): void {
+    for (const each of this.#all) each.gap?.(gap);
+  }
+
+  congested(congested: boolean): void {
+    for (const each of this.#all) each.congested?.(congested);
+  }
+
+  linksChanged(killed?: NodeId): void {
+    for (const each of this.#all) each.linksChanged?.(killed);
+  }
+}
