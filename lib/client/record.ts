@@ -165,7 +165,7 @@ export function parseRecord(record: string): ServerEvent | undefined {
       if (text === undefined || !isTagOrNone(raw.tag)) return undefined;
       return { type: raw.type, time, raw, tag: raw.tag, text };
     case "ok":
-      if (typeof raw.tag !== "string") return undefined;
+      if (raw.tag === undefined || !isTagOrNone(raw.tag)) return undefined;
       return { type: raw.type, time, raw, tag: raw.tag, id: idOf(raw.id) };
     case "error": {
       const code = textOf(raw.code) ?? "unknown";
@@ -201,7 +201,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function isTagOrNone(value: unknown): value is string | undefined {
-  return value === undefined || typeof value === "string";
+  return value === undefined || (typeof value === "string" && harmless(value) === value);
 }
 
 /** An id by the rules; it will be sent back to the server, so it is not taken on trust. */

@@ -1,5 +1,6 @@
 /**
- * Notifications, as the talker and its commands see them. `Board` gives it.
+ * Notifications, as the talker and its commands see them. `Board` gives them for a server alone, `NotifyRoom` for one
+ * in a mesh.
  *
  * @module
  */
@@ -84,8 +85,15 @@ export interface Notifications {
   publish(
     what: { topic: string; text: string; nick: string; details?: string | undefined },
   ): { id: string; subscribers: number };
-  /** Puts a session into notification mode; nothing is pushed before {@linkcode Subscription.resume}. Throws an Error whose message is for the client when there are too many subscribers. */
+  /**
+   * Puts a session into notification mode; nothing is pushed before {@linkcode Subscription.resume}. The same
+   * subscriber again renews its mode: what waits for it, and what it has but did not acknowledge, stays so.
+   *
+   * @throws {Error} when there are too many subscribers; its message is for the client.
+   */
   subscribe(subscriber: Subscriber, options: SubscribeOptions): Subscription;
+  /** Id of the newest notification that is remembered: what comes later comes after it. */
+  readonly last: string | undefined;
   /** Topics, sorted. */
   topics(): TopicCount[];
   /** Who got it; waits up to `wait` ms for all to acknowledge. Undefined: no such notification. */

@@ -18,7 +18,7 @@ export interface StoredBoard {
   readonly offers: Iterable<Notification>;
 }
 
-/** A named subscriber. */
+/** A named subscriber; or, under a name that begins with `/`, what the board notes for itself. */
 export interface StoredSubscriber {
   /** Case folded. */
   readonly name: string;

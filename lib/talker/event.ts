@@ -42,6 +42,8 @@ export type TalkerEvent =
     dropped?: number;
     /** Notification mode is over. */
     notifications?: false;
+    /** Since somebody else has entered it under that name. */
+    replaced?: true;
   }
   | {
     type: "notify";

@@ -11,7 +11,7 @@ import type { Answer } from "./answerer.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Origin } from "./history.ts";
 import type { Census, Found, GraphNode, Mesh, PeerInfo, Whispered } from "./mesh.ts";
-import { foldNick } from "./nick.ts";
+import { foldNick } from "../wire/nick.ts";
 import { AskObserver } from "./observers/ask.ts";
 import { PresenceObserver } from "./observers/presence.ts";
 import { SpeechObserver } from "./observers/speech.ts";

@@ -115,11 +115,12 @@ export class NotifyMode implements Subscriber {
     const text = why.type === "timeout"
       ? `Notifications off after ${why.seconds} s: /notify goes on`
       : `Notifications off: ${why.name} came back on another connection`;
-    this.#notice({ text, notifications: false });
+    const replaced = why.type === "replaced" ? { replaced: true as const } : {};
+    this.#notice({ text, notifications: false, ...replaced });
     this.#talker.tune(this.#session);
   }
 
-  #notice(notice: { text: string; dropped?: number; notifications?: false }): void {
+  #notice(notice: Omit<TalkerEvent & { type: "notice" }, "type" | "time">): void {
     this.#session.send({ type: "notice", time: this.#talker.wall, ...notice });
   }
 }

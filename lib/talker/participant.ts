@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers";
 import { MAX_NICK_CHARACTERS, MAX_QUEUED_BYTES, MIB } from "../wire/limits.ts";
 import { decodeText, visible } from "../wire/text.ts";
 import type { Mesh } from "./mesh.ts";
-import { parseNick } from "./nick.ts";
+import { parseNick } from "../wire/nick.ts";
 import type { RandomBits } from "./random.ts";
 import type { Session } from "./session.ts";
 import { Talker } from "./talker.ts";

@@ -6,7 +6,7 @@
  */
 
 import { type Announcement, Crowd } from "./crowd.ts";
-import { Fifo } from "./fifo.ts";
+import { Queue } from "../wire/queue.ts";
 import type { Session } from "./session.ts";
 
 /** A session that says nothing is announced after this long, in milliseconds. */
@@ -23,8 +23,8 @@ export class Presence {
   readonly #arrivals = new Crowd();
   readonly #departures = new Crowd();
   // Both in order of time.
-  readonly #arriving = new Fifo<Session>();
-  readonly #leaving = new Fifo<{ nick: string; due: number }>();
+  readonly #arriving = new Queue<Session>();
+  readonly #leaving = new Queue<{ nick: string; due: number }>();
 
   /** Announcements go to `announce`, from within the calls. */
   constructor(announce: Announce) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { foldNick } from "./nick.ts";
+import { foldNick } from "../wire/nick.ts";
 import type { Session } from "./session.ts";
 
 /**

@@ -16,6 +16,7 @@
  * ```
  */
 export class RemoteFault extends Error {
+  /** What kind of error it is. */
   override readonly name = "RemoteFault";
   /** A word for programs, such as `bad-frame`. */
   readonly code: string;
@@ -29,5 +30,6 @@ export class RemoteFault extends Error {
 
 /** This program was about to break the protocol (a record over the limit, say): a bug or bad input of ours. */
 export class LocalFault extends Error {
+  /** What kind of error it is. */
   override readonly name = "LocalFault";
 }

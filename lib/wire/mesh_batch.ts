@@ -31,6 +31,9 @@ export const TYPE_PUSH = 0x10;
 /** The type byte of a batch that was asked for. */
 export const TYPE_REPLY = 0x11;
 
+/** Dates have this many milliseconds at the most; a later one could be told to no client. */
+const MAX_TIME = 8.64e15;
+
 /** Bytes before the first message of a batch. */
 export const BATCH_HEADER_BYTES = 36;
 
@@ -271,6 +274,7 @@ export function decodeBatch(body: Uint8Array): Batch {
   if (!Number.isSafeInteger(batch.first + batch.count)) {
     throw new MeshFrameError(`Sequence ${batch.first} is too large`);
   }
+  if (batch.time > MAX_TIME) throw new MeshFrameError(`Time ${batch.time} is no date`);
   let at = BATCH_HEADER_BYTES;
   for (let i = 0; i < batch.count; i++) {
     if (at + 4 > body.length) throw new MeshFrameError("Batch ends inside a length");

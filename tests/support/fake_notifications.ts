@@ -124,6 +124,10 @@ export class FakeNotifications implements Notifications {
     return made;
   }
 
+  get last(): string | undefined {
+    return this.all.at(-1)?.id;
+  }
+
   topics(): TopicCount[] {
     const topics = [...new Set(this.all.map(({ topic }) => topic))].sort();
     return topics.map((topic) => ({

@@ -92,6 +92,7 @@ Deno.test("notify: JSON, in every line", () => {
       topics: ["hits"],
       as: "Bob",
       pending: 1,
+      last: "n.1",
     },
     {
       type: "reply",

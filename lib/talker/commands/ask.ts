@@ -7,7 +7,7 @@
 import { visible } from "../../wire/text.ts";
 import type { Answer } from "../answerer.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
-import { foldNick } from "../nick.ts";
+import { foldNick } from "../../wire/nick.ts";
 import { usage } from "./usage.ts";
 
 const ask: Command = {

@@ -8,7 +8,7 @@ import type { Notifications, Receipts, SubscribeOptions } from "../../notify/not
 import { parsePattern, parseTopic } from "../../notify/topic.ts";
 import { MAX_NOTIFY_S, MAX_PATTERNS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import { NotifyMode } from "../notify_mode.ts";
 import { usage, words } from "./usage.ts";
 
@@ -71,9 +71,10 @@ const notify: Command = {
     }
     const { topics, as, pending, unknownSince } = subscription;
     const timeout = options.timeout / 1000;
+    const { last } = notifications;
     const lines = [{
       text: `Notifications on for ${timeout} s`,
-      more: { timeout, topics, ...(as === undefined ? {} : { as }), pending },
+      more: { timeout, topics, ...(as === undefined ? {} : { as }), pending, last },
     }];
     const unknown = unknownSince && options.since !== undefined
       ? [{

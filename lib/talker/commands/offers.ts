@@ -8,7 +8,7 @@ import type { Notification } from "../../notify/notification.ts";
 import { MAX_HEADLINE_CHARACTERS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { isoTime } from "../event.ts";
-import { foldNick } from "../nick.ts";
+import { foldNick } from "../../wire/nick.ts";
 import { NO_NOTIFICATIONS } from "./notify.ts";
 import { usage } from "./usage.ts";
 

@@ -6,7 +6,7 @@
 
 import { MAX_NICK_CHARACTERS } from "../../wire/limits.ts";
 import type { Command, Outcome } from "../command.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import { usage } from "./usage.ts";
 
 const nick: Command = {

@@ -5,7 +5,7 @@
  */
 
 import type { Command, CommandContext, Outcome } from "../command.ts";
-import { foldNick, parseNick } from "../nick.ts";
+import { foldNick, parseNick } from "../../wire/nick.ts";
 import { usage } from "./usage.ts";
 
 const say: Command = {

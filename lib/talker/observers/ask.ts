@@ -16,7 +16,7 @@ import {
 } from "../../wire/limits.ts";
 import { decodeText, encodeText, visible } from "../../wire/text.ts";
 import type { Answer } from "../answerer.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 

@@ -14,7 +14,7 @@ import type { MeshDriver } from "../../mesh/driver.ts";
 import type { StateChange } from "../../mesh/observers.ts";
 import { decodeText, encodeText, visible } from "../../wire/text.ts";
 import type { TalkerEvent } from "../event.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 

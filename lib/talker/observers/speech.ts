@@ -14,7 +14,7 @@ import type { Delivery } from "../../mesh/observers.ts";
 import { BatchBuilder } from "../../wire/mesh_batch.ts";
 import { decodeText, isPlain, visible } from "../../wire/text.ts";
 import type { Origin } from "../history.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 

@@ -9,7 +9,7 @@
 import type { MeshDriver } from "../../mesh/driver.ts";
 import { decodeText, encodeText, visible } from "../../wire/text.ts";
 import type { Whispered } from "../mesh.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 

@@ -8,7 +8,7 @@ import type { GatherResult } from "../../mesh/context.ts";
 import type { MeshDriver } from "../../mesh/driver.ts";
 import { decodeText, encodeText } from "../../wire/text.ts";
 import type { Census, Found, ServerCensus } from "../mesh.ts";
-import { parseNick } from "../nick.ts";
+import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { foldNick, parseNick } from "../../lib/talker/nick.ts";
+import { foldNick, parseNick } from "../../lib/wire/nick.ts";
 
 Deno.test("nick: letters, digits, - and _, 1 to 32 characters", () => {
   for (const nick of ["a", "bob", "Bob-2_x", "jürgen", "Ωmega", "नमस्ते", "李", "x".repeat(32)]) {

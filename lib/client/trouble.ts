@@ -1,0 +1,53 @@
+/**
+ * What is said when there is no connection, or no longer. Pure.
+ *
+ * @module
+ */
+
+/** How far a connection had come. */
+export type Reached = "connecting" | "greeting" | "up";
+
+/** What is known of a lost connection. */
+export interface Loss {
+  /** The server, as it is named in messages. */
+  readonly target: string;
+  readonly reached: Reached;
+  /** Why, in a few words. */
+  readonly reason: string;
+  /** There has been a connection before. */
+  readonly wasReady: boolean;
+  /** The last line of a server that has not answered as a talker; empty where there is none. */
+  readonly strangeLine: string;
+}
+
+/**
+ * The sentence, without a full stop.
+ *
+ * @example
+ * ```ts
+ * import { troubleText } from "./trouble.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const loss = { target: ":8889", reason: "no answer in time", wasReady: false, strangeLine: "220 hi" };
+ * assertEquals(
+ *   troubleText({ ...loss, reached: "greeting" }),
+ *   ':8889 does not answer as a talker server does: no answer in time (it said "220 hi")',
+ * );
+ * ```
+ */
+export function troubleText({ target, reached, reason, wasReady, strangeLine }: Loss): string {
+  switch (reached) {
+    case "connecting": {
+      const isNew = reason === "connection refused" && !wasReady;
+      return `Cannot connect to ${target}: ${reason}${
+        isNew ? "; is the server running there?" : ""
+      }`;
+    }
+    case "greeting": {
+      const said = strangeLine === "" ? "" : ` (it said "${strangeLine}")`;
+      return `${target} does not answer as a talker server does: ${reason}${said}`;
+    }
+    case "up":
+      return `The connection to ${target} is lost: ${reason}`;
+  }
+}

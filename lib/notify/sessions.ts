@@ -1,0 +1,92 @@
+/**
+ * The sessions in notification mode on a board, and those that were lately: PURE.
+ *
+ * @module
+ */
+
+import type { BoardContext } from "./context.ts";
+import type { Named } from "./named.ts";
+import type { Subscriber } from "./notifications.ts";
+import { Session, type SessionHost } from "./session.ts";
+
+/** Sessions are looked at no more often than this for those whose time is over, in milliseconds. */
+const LOOK_EVERY_MS = 100;
+/** Nameless sessions that ended and stand in receipts. */
+const MAX_FORMER = 256;
+
+/** The sessions, each by its subscriber. */
+export class Sessions implements Iterable<Session> {
+  readonly #context: BoardContext;
+  readonly #acknowledge: SessionHost["acknowledge"];
+  readonly #all = new Map<Subscriber, Session>();
+  #former: Session[] = [];
+  #numbers = 0;
+  #due = Infinity;
+
+  /** None yet. */
+  constructor(context: BoardContext, acknowledge: SessionHost["acknowledge"]) {
+    this.#context = context;
+    this.#acknowledge = acknowledge;
+  }
+
+  /** Sessions in the mode. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  [Symbol.iterator](): Iterator<Session> {
+    return this.#all.values();
+  }
+
+  /** The nameless ones that may have got a notification on `topic`, those included that ended lately. */
+  *nameless(topic: string): Generator<Session> {
+    yield* this.#former;
+    for (const listener of this.#context.index.match(topic)) {
+      if (listener instanceof Session) yield listener;
+    }
+  }
+
+  /** The session in which `subscriber` goes on as `named`, or a new one; what it had otherwise ends. */
+  enter(subscriber: Subscriber, named: Named | undefined): Session {
+    const before = this.#all.get(subscriber);
+    if (before !== undefined && before.named === named) return before;
+    before?.leave();
+    named?.session?.expel({ type: "replaced", name: named.record.name });
+    const session = new Session(++this.#numbers, subscriber, named, this.#context, {
+      acknowledge: this.#acknowledge,
+      ended: (one) => this.#ended(one),
+    });
+    this.#all.set(subscriber, session);
+    if (named !== undefined) named.session = session;
+    return session;
+  }
+
+  #ended(session: Session): void {
+    if (this.#all.get(session.subscriber) === session) this.#all.delete(session.subscriber);
+    if (session.named !== undefined) return;
+    this.#former.push(session);
+    if (this.#former.length > 2 * MAX_FORMER) this.#former = this.#former.slice(-MAX_FORMER);
+    this.#context.outlet.listenersChanged?.();
+  }
+
+  /** When {@linkcode tick} is to be called, in monotonic ms. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** The mode of `session` ends at its deadline. */
+  watch({ deadline }: Session): void {
+    this.#due = Math.min(this.#due, deadline);
+  }
+
+  /** Ends the mode where its time is over. */
+  tick(now: number): void {
+    if (now < this.#due) return;
+    let due = Infinity;
+    for (const session of [...this.#all.values()]) {
+      if (session.deadline > now) due = Math.min(due, session.deadline);
+      else session.expel({ type: "timeout", seconds: session.timeout / 1_000 });
+    }
+    this.#due = due === Infinity ? Infinity : Math.max(due, now + LOOK_EVERY_MS);
+  }
+}
