@@ -17,7 +17,7 @@ import { childFailure, runChild } from "./child.ts";
 const log = getLogger(["talker", "answer"]);
 
 /**
- * Runs `command` for each question: the text is its stdin, who asks is in TALKER_NICK and
+ * Runs `command` for each question: the text is its stdin, who asks is in TALKER_FROM and
  * TALKER_SERVER, and what it prints is the answer.
  */
 export function commandAnswerer(
@@ -27,7 +27,7 @@ export function commandAnswerer(
   const answer = async ({ nick, server, text }: AskedQuestion): Promise<Answer> => {
     const end = await runChild(command, {
       input: `${text}\n`,
-      env: { TALKER_NICK: nick, TALKER_SERVER: server },
+      env: { TALKER_FROM: nick, TALKER_SERVER: server },
       timeoutMs,
       signal,
       output: { limit: MAX_ANSWER_BYTES },

@@ -1,0 +1,81 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { notifications } from "../../lib/messaging/notifications.ts";
+import { FakeServer } from "../support/fake_server.ts";
+import { confirm, enter, pushed } from "../support/notify_server.ts";
+
+Deno.test("notifications: a loop over them; each is acknowledged when the next is asked for", async () => {
+  using server = new FakeServer();
+  const loop = (async () => {
+    const texts: string[] = [];
+    for await (const { topic, text } of notifications(`:${server.port}`, ["hits"], { count: 2 })) {
+      texts.push(`${topic} ${text}`);
+    }
+    return texts;
+  })();
+  const { session, command } = await enter(server);
+  assertEquals(command, "/notify hits");
+  await session.send(pushed(1), pushed(2));
+  await confirm(session, "/ack f.1.1");
+  await confirm(session, "/ack f.1.2");
+  assertEquals(await loop, ["hits text 1", "hits text 2"]);
+});
+
+Deno.test("notifications: the one in which the loop is left is not acknowledged", async () => {
+  using server = new FakeServer();
+  const loop = (async () => {
+    for await (const { text } of notifications(`:${server.port}`, [], { as: "ann" })) {
+      if (text === "text 2") break;
+    }
+  })();
+  const { session } = await enter(server);
+  await session.send(pushed(1), pushed(2), pushed(3));
+  await confirm(session, "/ack f.1.1");
+  await loop;
+  await session.rest();
+  assertEquals(session.untaken, []);
+});
+
+Deno.test("notifications: it waits for a server that is not up yet, and comes back", async () => {
+  const free = new FakeServer();
+  const { port } = free;
+  free[Symbol.dispose]();
+  const stop = new AbortController();
+  const texts: string[] = [];
+  const loop = (async () => {
+    for await (const { text } of notifications(`:${port}`, ["hits"], { signal: stop.signal })) {
+      texts.push(text);
+      if (texts.length === 2) stop.abort();
+    }
+  })();
+  using server = new FakeServer({ port });
+  const first = await enter(server);
+  await first.session.send(pushed(1));
+  await confirm(first.session, "/ack f.1.1");
+  first.session.close();
+  const { session, command } = await enter(server);
+  assertEquals(command, "/notify hits since=f.1.1");
+  await session.send(pushed(1), pushed(2), pushed(3));
+  await loop;
+  assertEquals(texts, ["text 1", "text 2"]);
+});
+
+Deno.test({
+  name: "notifications: what is wrong is thrown",
+  // Deno 2.4 forgets to close what cancels a connection attempt that failed.
+  sanitizeResources: false,
+  fn: wrongIsThrown,
+});
+
+async function wrongIsThrown(): Promise<void> {
+  const first = (address: string, topics: string[] = []) => notifications(address, topics).next();
+  await assertRejects(() => first("no address:"), Error, "no address");
+  await assertRejects(() => first("kitchen"), TypeError, "look the name up");
+  await assertRejects(() => first(":1", ["a b"]), TypeError, "blank");
+  await assertRejects(
+    () => first("nowhere.invalid:1"),
+    Error,
+    "Cannot connect to nowhere.invalid:1",
+  );
+  const stopped = AbortSignal.abort();
+  assertEquals((await notifications(":1", [], { signal: stopped }).next()).done, true);
+}
