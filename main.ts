@@ -27,7 +27,7 @@ interface Subcommand {
 const SUBCOMMANDS: readonly Subcommand[] = [
   {
     name: "server",
-    summary: "Run a chat server for line clients (nc, telnet, talker client), alone or in a mesh.",
+    summary: "Run a chat server (for nc, telnet, talker client), alone or in a mesh.",
     load: () => import("./commands/server.ts"),
   },
   {
@@ -37,7 +37,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
   {
     name: "peer",
-    summary: "a node of the mesh without line clients: a relay, an observer, a voice",
+    summary: "Join the mesh without line clients: a relay, an observer, a voice.",
     load: () => import("./commands/peer.ts"),
   },
   {

@@ -44,7 +44,7 @@ import { checkedAddress, resolveTarget } from "./target.ts";
 
 const command = defineCommand({
   name: "peer",
-  summary: "a node of the mesh without line clients: a relay, an observer, a voice",
+  summary: "Join the mesh without line clients: a relay, an observer, a voice.",
   usage: "talker peer [FLAGS] [TARGET…]",
   details: [
     "TARGET is a server that accepts links (--peer-listen): its name on the local network, or " +

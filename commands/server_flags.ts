@@ -16,7 +16,7 @@ const ADMIN_CHOICES = ["local", "any", "none"] as const;
 /** The subcommand and its flags. */
 export const serverCommand = defineCommand({
   name: "server",
-  summary: "Run a chat server for line clients (nc, telnet, talker client), alone or in a mesh.",
+  summary: "Run a chat server (for nc, telnet, talker client), alone or in a mesh.",
   usage: "talker server [FLAGS]",
   positionals: { min: 0, max: 0 },
   flags: {
