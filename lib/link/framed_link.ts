@@ -40,6 +40,9 @@ export class FramedLink {
   readonly id: number;
   /** When something was last taken by the other side, or first given to it, in monotonic milliseconds. */
   progressAt: number;
+  /** Resolves when the connection is closed, by whichever side. */
+  readonly closed: Promise<void>;
+  #settleClosed!: () => void;
   readonly #connection: Connection;
   readonly #owner: LinkOwner;
   readonly #decoder: FrameDecoder | undefined;
@@ -66,6 +69,7 @@ export class FramedLink {
     this.#decoder = limit === undefined ? undefined : new FrameDecoder(limit);
     this.#header = limit === undefined ? 0 : FRAME_HEADER_BYTES;
     this.progressAt = performance.now();
+    this.closed = new Promise((resolve) => this.#settleClosed = resolve);
   }
 
   /** Where the other side is. */
@@ -127,6 +131,7 @@ export class FramedLink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#settleClosed();
     this.#queue = [];
     this.#queued = 0;
     this.pause(false);

@@ -116,7 +116,9 @@ function split(text: string): { host: string | undefined; port: number } | undef
   const colon = text.lastIndexOf(":");
   if (colon < 0) return undefined;
   const host = text.slice(0, colon);
-  if (isIPv6(text)) throw wrong(text, `an IPv6 address stands in brackets: [${text}]:8889`);
+  if (isIPv6(text)) {
+    throw wrong(text, `an IPv6 address stands in brackets: [${printable(text)}]:8889`);
+  }
   if (isIPv6(host)) throw wrong(text, "an IPv6 address stands in brackets before the port");
   // Underscores occur in the names of hosts on local networks.
   if (host.length > MAX_HOST || !/^[\p{L}\p{N}_]([\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?$/u.test(host)) {
@@ -143,7 +145,7 @@ function isIPv4(text: string): boolean {
 
 /** Whether it looks like an IPv6 address, a zone (`%eth0`) included; the system has the last word. */
 function isIPv6(text: string): boolean {
-  return /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*(%[\w.-]+)?$/i.test(text);
+  return text.length <= MAX_HOST && /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*(%[\w.-]+)?$/i.test(text);
 }
 
 function wrong(text: string, why: string): AddressError {

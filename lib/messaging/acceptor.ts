@@ -1,0 +1,121 @@
+/**
+ * Takes the connections that arrive at a port, within bounds.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { formatAddress } from "../net/address.ts";
+import { addressOf, isFromThisMachine, listenTcp } from "../net/tcp_server.ts";
+import type { Connection, Listener as Port } from "../net/transport.ts";
+import { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS } from "../wire/limits.ts";
+import { type Address, listenAt } from "./address.ts";
+import { ConnectionError } from "./ask_error.ts";
+
+const log = getLogger(["talker", "messaging"]);
+
+/** How long to wait when no connection can be accepted, in milliseconds. */
+const PAUSE_MS = 100;
+
+/** What an {@linkcode Acceptor} is made of. */
+export interface AcceptorOptions {
+  /** True: it does not keep the program alive. */
+  background: boolean;
+  /** Takes a connection; the promise resolves when that has ended. */
+  take: (connection: Connection) => Promise<unknown>;
+}
+
+/** A port that is listened at. */
+export class Acceptor {
+  /** Where. */
+  readonly address: string;
+  /** Resolves when the port is free again, after {@linkcode close}. */
+  readonly ended: Promise<void>;
+  readonly #port: Port;
+  readonly #options: AcceptorOptions;
+  readonly #counts = new Map<string, number>();
+  #all = 0;
+  #closed = false;
+
+  /**
+   * Listens.
+   *
+   * @throws {AddressError} for what is no address
+   * @throws {ConnectionError} when it can't be listened at
+   */
+  constructor(address: Address, options: AcceptorOptions) {
+    const { host, port } = listenAt(address);
+    try {
+      this.#port = listenTcp({ hostname: host, port });
+    } catch (error) {
+      const where = formatAddress({ host, port });
+      throw new ConnectionError(`Cannot listen at ${where}: ${whyNot(error)}`, { cause: error });
+    }
+    this.#options = options;
+    if (options.background) this.#port.unref?.();
+    this.address = formatAddress({ host: this.#port.addr.hostname, port: this.#port.addr.port });
+    this.ended = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        this.#take(await this.#port.accept());
+      } catch (error) {
+        if (this.#closed) return;
+        log.warn("Cannot accept a connection: {reason}", { reason: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    }
+  }
+
+  #take(connection: Connection): void {
+    const from = addressOf(connection);
+    const isOwn = isFromThisMachine(connection);
+    const count = this.#counts.get(from) ?? 0;
+    if (this.#all >= MAX_SESSIONS || (!isOwn && count >= MAX_SESSIONS_PER_ADDRESS)) {
+      log.warn("No more connections are taken from {from}", { from });
+      return connection.close();
+    }
+    if (this.#options.background) connection.unref?.();
+    this.#all++;
+    this.#counts.set(from, count + 1);
+    void this.#options.take(connection).finally(() => {
+      this.#all--;
+      const left = (this.#counts.get(from) ?? 1) - 1;
+      if (left > 0) this.#counts.set(from, left);
+      else this.#counts.delete(from);
+    });
+  }
+
+  /** Takes no more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#port.close();
+    // In the background nothing else may keep the program alive until the port is free.
+    const alive = setInterval(() => {}, PAUSE_MS);
+    void this.ended.finally(() => clearInterval(alive));
+  }
+}
+
+/** What went wrong, and what to do. */
+export function whyNot(error: unknown): string {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  switch (name) {
+    case "AddrInUse":
+      return "another program listens there; end it, or choose another port";
+    case "AddrNotAvailable":
+      return "that is no address of this machine";
+    case "PermissionDenied":
+      return "this user may not; ports below 1024 are for the administrator";
+    case "NotCapable":
+      return "this program may not use the network; start it with --allow-net";
+    case "ConnectionRefused":
+      return "nobody listens there";
+    case "TimedOut":
+      return "nobody answers";
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Addresses as the functions of this library take them.
+ *
+ * @module
+ */
+
+import {
+  AddressError,
+  formatAddress,
+  type HostPort,
+  parseListen,
+  parseTarget,
+} from "../net/address.ts";
+import { shown } from "./json.ts";
+
+/**
+ * `host:port`, `[v6]:port`, or only a port: `":4567"`, `4567`. Without a host it is this machine: to
+ * connect to, its loopback; to listen at, all its addresses.
+ */
+export type Address = string | number;
+
+function textOf(address: Address): string {
+  if (typeof address === "string" || typeof address === "number") return String(address);
+  throw new AddressError(`${shown(address)} is no address: write "host:port"`);
+}
+
+/**
+ * Where to connect.
+ *
+ * @throws {AddressError} for what is no address
+ */
+export function targetOf(address: Address): HostPort {
+  const target = parseTarget(textOf(address));
+  if (target.kind === "address") return { host: target.host, port: target.port };
+  throw new AddressError(
+    `"${target.name}" is a name, no address: look it up with discover("${target.name}") first`,
+  );
+}
+
+/**
+ * Where to listen.
+ *
+ * @throws {AddressError} for what is no address
+ */
+export function listenAt(address: Address): HostPort {
+  return parseListen(textOf(address), "0.0.0.0");
+}
+
+/** An address in the one form that stands for it. */
+export function canonical(address: Address): string {
+  return formatAddress(targetOf(address));
+}

@@ -1,0 +1,58 @@
+/**
+ * Making connections, once or until it goes well.
+ *
+ * @module
+ */
+
+import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
+import { formatAddress, type HostPort } from "../net/address.ts";
+import { connectTcp } from "../net/tcp_client.ts";
+import type { Connection } from "../net/transport.ts";
+import { whyNot } from "./acceptor.ts";
+import { ConnectionError } from "./ask_error.ts";
+
+/** A connection, or an error that says what to do. */
+export async function open(to: HostPort, signal?: AbortSignal): Promise<Connection> {
+  const { attemptTimeout: timeoutMs } = BACKOFF[distanceOf(to.host)];
+  try {
+    return await connectTcp(to, { timeoutMs, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new ConnectionError(`Cannot connect to ${formatAddress(to)}: ${whyNot(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Tries until it goes well, or the time is over. */
+export async function patiently<T>(
+  to: HostPort,
+  { wait = 0, signal }: { wait?: number; signal?: AbortSignal | undefined },
+  attempt: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const until = performance.now() + wait;
+  for (let failures = 1;; failures++) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt(signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const left = until - performance.now();
+      if (!(error instanceof ConnectionError) || left <= 0) throw error;
+      const delay = backoffDelay(distanceOf(to.host), failures, Math.random);
+      await pause(Math.min(delay, left), signal);
+    }
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

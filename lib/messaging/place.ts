@@ -1,0 +1,164 @@
+/**
+ * An address at which the simple functions wait: opened at the first call, and kept for the next.
+ *
+ * @module
+ */
+
+import { formatAddress, isLoopback } from "../net/address.ts";
+import { listenTcp } from "../net/tcp_server.ts";
+import { MAX_REQUESTS_WAITING, MAX_REQUESTS_WAITING_BYTES } from "../wire/limits.ts";
+import { whyNot } from "./acceptor.ts";
+import { type Address, listenAt } from "./address.ts";
+import { ConnectionError } from "./ask_error.ts";
+import type { IncomingMessage } from "./incoming_message.ts";
+import type { LinkSession } from "./link_session.ts";
+import { listen, type Listener } from "./listen.ts";
+import { anything, defineMessage, list, type MessageType, nothing, text } from "./message_type.ts";
+import { within } from "./patience.ts";
+import { Stream } from "./stream.ts";
+
+/** What `sendMessage` sends. */
+export const REQUEST: MessageType<unknown, unknown> = defineMessage("message", anything);
+/** What `sendCommand` sends: words. The answer says that a program took it. */
+export const COMMAND: MessageType<string[], null> = defineMessage("command", list(text), {
+  reply: nothing,
+});
+
+/**
+ * Before the first news go out, in milliseconds after it can be heard: those who wait for them
+ * already, and look every half second at the most whether somebody is there, get them too.
+ */
+const NEWS_PAUSE_MS = 600;
+
+const places = new Map<string, Promise<Place>>();
+
+/** Requests that wait to be taken. */
+class Waiting {
+  readonly #stream = new Stream<IncomingMessage>({
+    taken: ({ size }) => void (this.#bytes -= size),
+  });
+  #bytes = 0;
+
+  add(message: IncomingMessage): void {
+    const isFull = this.#stream.size >= MAX_REQUESTS_WAITING ||
+      this.#bytes >= MAX_REQUESTS_WAITING_BYTES;
+    if (isFull) return message.refuse("too many wait there already");
+    this.#bytes += message.size;
+    this.#stream.push(message);
+    // A request is not there any more when who sent it has given it up.
+    message.signal.addEventListener("abort", () => {
+      if (this.#stream.remove(message)) this.#bytes -= message.size;
+    }, { once: true });
+  }
+
+  /** The next. */
+  async next(signal: AbortSignal): Promise<IncomingMessage | undefined> {
+    return await this.#stream.next(signal);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+}
+
+/** An address at which this program waits. */
+export class Place {
+  /** Messages, in the order in which they came. */
+  readonly requests = new Waiting();
+  /** Commands. */
+  readonly commands = new Waiting();
+  /** The last message that was taken. */
+  lastTaken: IncomingMessage | undefined;
+  readonly #listener: Listener;
+  readonly #opened = performance.now();
+  #pause: Promise<void> | undefined;
+
+  private constructor(listener: Listener) {
+    this.#listener = listener;
+    void this.#sort();
+  }
+
+  async #sort(): Promise<void> {
+    for await (const message of this.#listener.messages) {
+      const waiting = message.is(COMMAND) ? this.commands : this.requests;
+      waiting.add(message as IncomingMessage);
+    }
+    this.requests.end();
+    this.commands.end();
+  }
+
+  /**
+   * The place at that address of this machine.
+   *
+   * @throws {AddressError} for what is no address
+   * @throws {ConnectionError} when it can't be listened at
+   */
+  static async at(address: Address): Promise<Place> {
+    const { key, open } = wayTo(address);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = open().then((listener) => new Place(listener));
+      places.set(key, place);
+      place.catch(() => places.delete(key));
+    }
+    return await place;
+  }
+
+  /** That place, where there is one already. */
+  static async known(address: Address): Promise<Place | undefined> {
+    return await places.get(wayTo(address).key);
+  }
+
+  /** Sends news to all who want such, and waits until the system has taken it. */
+  async publish(topic: string | null, data: unknown): Promise<void> {
+    const left = this.#opened + NEWS_PAUSE_MS - performance.now();
+    if (left > 0) this.#pause ??= new Promise((resolve) => setTimeout(resolve, left));
+    await this.#pause;
+    const sessions = [...this.#listener.sessions] as LinkSession[];
+    // Who reads slowly is not waited for.
+    const reading = sessions.filter(({ queued }) => queued === 0);
+    await this.#listener.publish(topic, data);
+    await within(Promise.all(reading.map((session) => session.flushed())));
+  }
+
+  /** Closes the place at that address, or all. */
+  static async close(address?: Address): Promise<void> {
+    const keys = address === undefined ? [...places.keys()] : [wayTo(address).key];
+    for (const key of keys) {
+      const place = places.get(key);
+      places.delete(key);
+      const there = await place?.catch(() => undefined);
+      if (there !== undefined) await there.#listener[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/**
+ * Where to listen for an address. One of this machine's own addresses stands for all of them: other
+ * boxes may reach it by another, when it has several networks.
+ */
+function wayTo(address: Address): { key: string; open: () => Promise<Listener> } {
+  const { host, port } = listenAt(address);
+  if (port === 0) {
+    throw new ConnectionError("Cannot wait at port 0: nobody would know where; choose a number");
+  }
+  const isWide = host === "0.0.0.0" || host === "::";
+  const wide = isWide || isLoopback(host) ? host : host.includes(":") ? "::" : "0.0.0.0";
+  const key = formatAddress({ host: wide, port });
+  return {
+    key,
+    open: async () => {
+      if (wide !== host) mustBeOurs(host, port);
+      return await listen(key, { background: true, messages: [REQUEST, COMMAND] });
+    },
+  };
+}
+
+function mustBeOurs(host: string, port: number): void {
+  try {
+    listenTcp({ hostname: host, port: 0 }).close();
+  } catch (error) {
+    const where = formatAddress({ host, port });
+    throw new ConnectionError(`Cannot listen at ${where}: ${whyNot(error)}`, { cause: error });
+  }
+}

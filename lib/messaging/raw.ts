@@ -1,0 +1,265 @@
+/**
+ * Connections that carry bytes: as they are, or as frames, each preceded by its length as ten
+ * characters (Python's `b'%10d' % len(message)`). For programs that know nothing of messages.
+ *
+ * @module
+ */
+
+import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
+import { formatAddress } from "../net/address.ts";
+import type { Connection } from "../net/transport.ts";
+import { LocalFault } from "../wire/errors.ts";
+import { MAX_FRAME_BYTES, MAX_INBOX_BYTES, MAX_INBOX_MESSAGES } from "../wire/limits.ts";
+import { encodeText } from "../wire/text.ts";
+import { Acceptor } from "./acceptor.ts";
+import { type Address, targetOf } from "./address.ts";
+import { AskError } from "./ask_error.ts";
+import { open, patiently } from "./dial.ts";
+import { Room } from "./room.ts";
+import type { SessionMaker } from "./session.ts";
+import { Events, type SessionEvent } from "./session_event.ts";
+import { runSession } from "./session_runner.ts";
+import { Stream } from "./stream.ts";
+
+/**
+ * What is on the wire: `frames`, each with its length in front, or `bytes`, in pieces as they come.
+ */
+export type RawForm = "frames" | "bytes";
+
+/** What raw connections of both sides have in common. */
+export interface RawOptions {
+  /** What is on the wire. */
+  raw: RawForm;
+  /** Runs for each connection. A function: when it returns, the connection is closed. */
+  session?: SessionMaker<RawSession> | undefined;
+  /** Told of each event. */
+  onEvent?: ((event: SessionEvent<RawSession>) => void) | undefined;
+  /** Ends it all. */
+  signal?: AbortSignal | undefined;
+  /** True: open connections alone do not keep the program alive. @default false */
+  background?: boolean;
+}
+
+/** How {@linkcode listen} listens for raw connections. */
+export interface RawListenOptions extends RawOptions {
+  /** What runs for each connection. */
+  session: SessionMaker<RawSession>;
+}
+
+/** How {@linkcode connect} makes a raw connection. */
+export interface RawConnectOptions extends RawOptions {
+  /** Tries again for so long, in milliseconds, where nobody listens yet. @default 0: tries once */
+  wait?: number;
+}
+
+/** A connection that carries bytes. */
+export interface RawSession extends AsyncDisposable {
+  /** The address of the other side. */
+  readonly remote: string;
+  /** The frames that come, or the pieces. They end when the other side sends no more. */
+  readonly frames: Stream<Uint8Array>;
+  /** Aborted when the connection has ended. */
+  readonly signal: AbortSignal;
+  /** Resolves when the connection has ended. Never rejects. */
+  readonly ended: Promise<SessionEvent<RawSession>>;
+  /**
+   * Sends a frame, or bytes; text as UTF-8. Resolves when there is room for more.
+   *
+   * @throws {LocalFault} for a frame of more than 1 MiB
+   * @throws {AskError} `lost` when the connection has ended
+   */
+  send(data: Uint8Array | string): Promise<void>;
+  /** Ends the connection, when what was sent is taken. */
+  close(reason?: string): void;
+}
+
+/** A program that listens for raw connections. Disposing of it ends it, with all of them. */
+export interface RawListener extends AsyncDisposable {
+  /** Where, with the port that the system chose where it was 0. */
+  readonly address: string;
+  /** `accepted`, `closed`, `abandoned`, `notListening`. */
+  readonly events: Stream<SessionEvent<RawSession>>;
+  /** The connections that are up. */
+  readonly sessions: ReadonlySet<RawSession>;
+  /** Ends it, with all its connections. */
+  close(): void;
+}
+
+let lastNumber = 0;
+
+class RawLinkSession implements RawSession {
+  readonly remote: string;
+  readonly frames: Stream<Uint8Array>;
+  readonly ended: Promise<SessionEvent<RawSession>>;
+  result: unknown;
+  readonly #form: RawForm;
+  readonly #link: FramedLink;
+  readonly #room: Room;
+  readonly #abort = new AbortController();
+  readonly #tell: (event: SessionEvent<RawSession>) => void;
+  #settle!: (event: SessionEvent<RawSession>) => void;
+  #waiting = 0;
+  #isOver = false;
+
+  constructor(
+    connection: Connection,
+    form: RawForm,
+    tell: (event: SessionEvent<RawSession>) => void,
+  ) {
+    this.#form = form;
+    this.#tell = tell;
+    const { hostname: host, port } = connection.remoteAddr;
+    this.remote = formatAddress({ host, port });
+    this.frames = new Stream({ taken: ({ length }) => this.#taken(length) });
+    this.ended = new Promise((resolve) => this.#settle = resolve);
+    const limit = form === "frames" ? MAX_FRAME_BYTES : undefined;
+    this.#link = new FramedLink(++lastNumber, connection, this.#owner, limit);
+    this.#room = new Room(this.#link, this.remote);
+    this.#link.start();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  readonly #owner: LinkOwner = {
+    frame: (_link, body) => {
+      this.#waiting += body.length;
+      // It belongs to the link.
+      this.frames.push(body.slice());
+      if (this.#isFull) this.#link.pause(true);
+    },
+    heard: () => {},
+    sent: () => this.#room.taken(),
+    broken: (_link, reason) => this.#end("us", reason),
+    ended: (_link, reason) => this.#end("them", reason),
+    // It may still wait for what we have to say.
+    heardAll: () => this.frames.end(),
+  };
+
+  get #isFull(): boolean {
+    return this.#waiting >= MAX_INBOX_BYTES || this.frames.size >= MAX_INBOX_MESSAGES;
+  }
+
+  #taken(length: number): void {
+    const wasFull = this.#isFull;
+    this.#waiting -= length;
+    if (wasFull && !this.#isFull) this.#link.pause(false);
+  }
+
+  async send(data: Uint8Array | string): Promise<void> {
+    const bytes = typeof data === "string" ? encodeText(data) : data.slice();
+    if (this.#form === "frames" && bytes.length > MAX_FRAME_BYTES) {
+      throw new LocalFault(
+        `Cannot send a frame of ${bytes.length} bytes: the limit is ${MAX_FRAME_BYTES}`,
+      );
+    }
+    if (!this.#room.isFree) await this.#room.wait();
+    if (this.#isOver) throw new AskError("lost", `The connection with ${this.remote} has ended`);
+    this.#link.send(bytes);
+    if (!this.#room.isFree) await this.#room.wait();
+  }
+
+  close(reason = "closed"): void {
+    this.#end("us", reason);
+  }
+
+  #end(by: "us" | "them", reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#link.finish();
+    this.#room.end(true);
+    this.frames.end();
+    const event: SessionEvent<RawSession> = by === "us"
+      ? { type: "closed", session: this, reason, result: this.result }
+      : { type: "abandoned", session: this, reason };
+    this.#abort.abort(new AskError("lost", `The connection with ${this.remote} ended: ${reason}`));
+    this.#tell(event);
+    this.#settle(event);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await Promise.all([this.ended, this.#link.closed]);
+  }
+}
+
+/** See {@linkcode connect}. */
+export async function connectRaw(
+  address: Address,
+  options: RawConnectOptions,
+): Promise<RawSession> {
+  const to = targetOf(address);
+  const events = new Events(options.onEvent);
+  const { raw, signal, session: maker, background } = options;
+  const connection = await patiently(to, options, async (signal) => {
+    try {
+      return await open(to, signal);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      events.tell({ type: "notConnected", address: formatAddress(to), reason });
+      throw error;
+    }
+  });
+  if (background) connection.unref?.();
+  const session = new RawLinkSession(connection, raw, (event) => events.tell(event));
+  signal?.addEventListener("abort", () => session.close(), { once: true });
+  events.tell({ type: "connected", session });
+  if (maker !== undefined) void runSession<RawSession & RawLinkSession>(session, maker);
+  return session;
+}
+
+/** See {@linkcode listen}. */
+export async function listenRaw(
+  address: Address,
+  options: RawListenOptions,
+): Promise<RawListener> {
+  options.signal?.throwIfAborted();
+  return await Promise.resolve(new RawLinkListener(address, options));
+}
+
+class RawLinkListener implements RawListener {
+  readonly address: string;
+  readonly events: Stream<SessionEvent<RawSession>>;
+  readonly sessions: Set<RawLinkSession> = new Set();
+  readonly #events: Events<SessionEvent<RawSession>>;
+  readonly #acceptor: Acceptor;
+
+  constructor(address: Address, options: RawListenOptions) {
+    const { raw, session: maker, signal, background = false } = options;
+    this.#events = new Events(options.onEvent);
+    this.events = this.#events.stream;
+    const take = (connection: Connection) => {
+      const session = new RawLinkSession(connection, raw, (event) => {
+        this.sessions.delete(session);
+        this.#events.tell(event);
+      });
+      this.sessions.add(session);
+      this.#events.tell({ type: "accepted", session });
+      void runSession<RawSession & RawLinkSession>(session, maker);
+      return session.ended;
+    };
+    try {
+      this.#acceptor = new Acceptor(address, { background, take });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#events.tell({ type: "notListening", address: String(address), reason });
+      throw error;
+    }
+    this.address = this.#acceptor.address;
+    signal?.addEventListener("abort", () => this.close(), { once: true });
+  }
+
+  close(): void {
+    this.#acceptor.close();
+    for (const session of [...this.sessions]) session.close();
+    this.#events.stream.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const sessions = [...this.sessions];
+    this.close();
+    const ends = sessions.map((session) => session[Symbol.asyncDispose]());
+    await Promise.all([...ends, this.#acceptor.ended]);
+  }
+}
