@@ -106,5 +106,8 @@ export {
   type Member,
   type Members,
 } from "./messaging/group.ts";
+export { notifications, type NotificationsOptions } from "./messaging/notifications.ts";
+export type { Notified } from "./client/notify/notification.ts";
+export { type EncryptionOptions, type FailureCode, SecurityError } from "./messaging/encryption.ts";
 export { AddressError } from "./net/address.ts";
 export { LocalFault } from "./wire/errors.ts";

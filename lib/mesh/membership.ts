@@ -161,6 +161,8 @@ export class Membership {
         this.#bytes + record.payload.length <= MAX_STATE_BYTES;
     }
     const known = kept.record;
+    const growth = record.payload.length - known.payload.length;
+    if (growth > 0 && this.#bytes + growth > MAX_STATE_BYTES) return false;
     return record.incarnation > known.incarnation ||
       (record.incarnation === known.incarnation &&
         (record.version > known.version ||

@@ -7,18 +7,23 @@
 import { getLogger } from "@logtape/logtape";
 import { formatAddress } from "../net/address.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../net/tcp_server.ts";
-import type { Connection, Listener as Port } from "../net/transport.ts";
+import { plainListener, SecureListener } from "../link/secure/secure_listener.ts";
+import type { Security } from "../link/secure/security.ts";
+import type { Connection, Endpoint, Listener as Port } from "../net/transport.ts";
 import { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS } from "../wire/limits.ts";
 import { type Address, listenAt } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
+import { type EncryptionOptions, securityOf } from "./encryption.ts";
 
 const log = getLogger(["talker", "messaging"]);
 
 /** How long to wait when no connection can be accepted, in milliseconds. */
 const PAUSE_MS = 100;
+/** Addresses of which is remembered why they were refused. */
+const MAX_SAID = 1_000;
 
 /** What an {@linkcode Acceptor} is made of. */
-export interface AcceptorOptions {
+export interface AcceptorOptions extends EncryptionOptions {
   /** True: it does not keep the program alive. */
   background: boolean;
   /** Takes a connection; the promise resolves when that has ended. */
@@ -45,12 +50,15 @@ export class Acceptor {
    */
   constructor(address: Address, options: AcceptorOptions) {
     const { host, port } = listenAt(address);
+    const security = securityOf(options, "program");
+    let bound: Port;
     try {
-      this.#port = listenTcp({ hostname: host, port });
+      bound = listenTcp({ hostname: host, port });
     } catch (error) {
       const where = formatAddress({ host, port });
       throw new ConnectionError(`Cannot listen at ${where}: ${whyNot(error)}`, { cause: error });
     }
+    this.#port = secured(bound, security);
     this.#options = options;
     if (options.background) this.#port.unref?.();
     this.address = formatAddress({ host: this.#port.addr.hostname, port: this.#port.addr.port });
@@ -97,6 +105,25 @@ export class Acceptor {
     const alive = setInterval(() => {}, PAUSE_MS);
     void this.ended.finally(() => clearInterval(alive));
   }
+}
+
+/** The port, with what is wanted of its connections. Whoever doesn't fit is told, and logged. */
+function secured(port: Port, security: Security | undefined): Port {
+  const said = new Map<string, string>();
+  const refused = ({ hostname: from }: Endpoint, why: string) => {
+    if (said.get(from) === why) return;
+    if (said.size >= MAX_SAID) said.clear();
+    said.set(from, why);
+    log.warn("Refused a connection from {from}: {why}", { from, why });
+  };
+  if (security === undefined) return plainListener(port, refused);
+  return new SecureListener(port, {
+    ...security,
+    allowsPlain: () => false,
+    exempt: isFromThisMachine,
+    plainRefusal: new Uint8Array(0),
+    refused,
+  });
 }
 
 /** What went wrong, and what to do. */

@@ -84,9 +84,9 @@ export class Connector {
    * @throws {ConnectionError} when that fails, after the event `notConnected`
    */
   async once(signal?: AbortSignal): Promise<LinkSession> {
-    const { signal: end, session: maker } = this.#options;
+    const { signal: end, session: maker, encrypted, secret } = this.#options;
     try {
-      const session = await this.#open(await open(this.to, signal), signal);
+      const session = await this.#open(await open(this.to, { encrypted, secret, signal }), signal);
       end?.addEventListener("abort", () => session.close(), { once: true, signal: session.signal });
       if (maker !== undefined) void runSession<Session & LinkSession>(session, maker);
       return session;

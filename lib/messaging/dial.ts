@@ -8,16 +8,34 @@ import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
 import { connectTcp } from "../net/tcp_client.ts";
 import type { Connection } from "../net/transport.ts";
+import { secureOutgoing } from "../link/secure/security.ts";
+import { type EncryptionOptions, SecurityError, securityOf } from "./encryption.ts";
 import { whyNot } from "./acceptor.ts";
 import { ConnectionError } from "./ask_error.ts";
 
-/** A connection, or an error that says what to do. */
-export async function open(to: HostPort, signal?: AbortSignal): Promise<Connection> {
+/**
+ * A connection, or an error that says what to do.
+ *
+ * @throws {ConnectionError} when there is none
+ * @throws {SecurityError} when it should be encrypted, and the other side wants something else
+ */
+export async function open(
+  to: HostPort,
+  { signal, ...encryption }: EncryptionOptions & { signal?: AbortSignal | undefined } = {},
+): Promise<Connection> {
   const { attemptTimeout: timeoutMs } = BACKOFF[distanceOf(to.host)];
+  const security = securityOf(encryption, "program");
   try {
-    return await connectTcp(to, { timeoutMs, ...(signal === undefined ? {} : { signal }) });
+    const connection = await connectTcp(to, {
+      timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return security === undefined
+      ? connection
+      : await secureOutgoing(connection, security, { signal });
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof SecurityError) throw error;
     throw new ConnectionError(`Cannot connect to ${formatAddress(to)}: ${whyNot(error)}`, {
       cause: error,
     });

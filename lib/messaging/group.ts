@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { EncryptionOptions } from "./encryption.ts";
 import { distanceOf } from "../link/backoff.ts";
 import { keepUp } from "../link/keep_up.ts";
 import { getLogger } from "@logtape/logtape";
@@ -55,7 +56,7 @@ export type GroupEvent<Name extends string = string> =
   | { readonly type: "notReady" };
 
 /** How {@linkcode connectGroup} connects. */
-export interface GroupOptions {
+export interface GroupOptions extends EncryptionOptions {
   /** The types of messages that may come, over any of its connections, and are taken from `messages` of each. */
   messages?: readonly MessageType[];
   /** The types of messages that may come, with who takes them. */
@@ -148,11 +149,13 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
 
   /** Throws for what is no address; then what it gives keeps the connection up. */
   #connects(name: string, address: Address): () => void {
-    const { messages, handlers, session } = this.#options;
+    const { messages, handlers, session, encrypted, secret } = this.#options;
     const connector = new Connector(address, {
       ...(messages === undefined ? {} : { messages }),
       ...(handlers === undefined ? {} : { handlers }),
       session,
+      encrypted,
+      secret,
     });
     return () =>
       this.#keep(name, connector.to.host, async (signal) => {
@@ -169,7 +172,8 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
   #listens(name: string, { listen: address, ...options }: ListenEntry): () => void {
     return () =>
       this.#keep(name, "127.0.0.1", async (signal) => {
-        const listener = await listen(address, options);
+        const { encrypted, secret } = this.#options;
+        const listener = await listen(address, { encrypted, secret, ...options });
         if (signal.aborted) return listener.close();
         this.#changed(name, listener, "listening");
       });

@@ -121,6 +121,7 @@ class LinkListener implements Listener {
 
   constructor(address: Address, options: ListenOptions) {
     const { messages, handlers, session: maker, signal, background = false } = options;
+    const { encrypted, secret } = options;
     const registry = new Registry(messages, handlers);
     this.#events = new Events(options.onEvent);
     this.events = this.#events.stream;
@@ -147,7 +148,7 @@ class LinkListener implements Listener {
       return session.ended;
     };
     try {
-      this.#acceptor = new Acceptor(address, { background, take });
+      this.#acceptor = new Acceptor(address, { background, encrypted, secret, take });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#events.tell({ type: "notListening", address: String(address), reason });

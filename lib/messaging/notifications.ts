@@ -16,6 +16,9 @@ import {
 } from "../client/notify/publisher.ts";
 import { Subscriber, type SubscriberOptions } from "../client/notify/subscriber.ts";
 import { formatAddress, parseTarget } from "../net/address.ts";
+import { secureOutgoing } from "../link/secure/security.ts";
+import { connectTcp } from "../net/tcp_client.ts";
+import { type EncryptionOptions, securityOf } from "./encryption.ts";
 import { type ConnectionOptions, Wire } from "./notify_wire.ts";
 
 export type { ConnectionOptions, Notified, Outcome, Published };
@@ -109,7 +112,7 @@ export class Publishing {
 }
 
 /** How {@linkcode notifications} waits. */
-export interface NotificationsOptions {
+export interface NotificationsOptions extends EncryptionOptions {
   /** Ends it: the loop over the notifications just ends. */
   readonly signal?: AbortSignal;
   /** A name under which the server keeps what comes while this program is away. */
@@ -156,7 +159,17 @@ export async function* notifications(
   const { as, since, count } = options;
   const ended = subscribe(
     (notification, over) => turns.give(notification, over),
-    { as, since, count, topics, target, server, signal: both, patient: true },
+    {
+      as,
+      since,
+      count,
+      topics,
+      target,
+      server,
+      signal: both,
+      patient: true,
+      connect: encryptedConnect(options),
+    },
   ).then((outcome) => turns.end(outcome));
   try {
     while (true) {
@@ -211,4 +224,12 @@ class Turns {
     if (this.#outcome !== undefined) this.#given.resolve(this.#outcome);
     this.#taken?.(true);
   }
+}
+
+/** Connects to a server as its encrypted clients do; undefined: plainly. */
+function encryptedConnect(options: EncryptionOptions): ConnectionOptions["connect"] {
+  const security = securityOf(options, "client");
+  if (security === undefined) return undefined;
+  return async (server, { signal }) =>
+    await secureOutgoing(await connectTcp(server, { signal }), security, { signal });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { EncryptionOptions } from "./encryption.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Connection } from "../net/transport.ts";
@@ -27,7 +28,7 @@ import { Stream } from "./stream.ts";
 export type RawForm = "frames" | "bytes";
 
 /** What raw connections of both sides have in common. */
-export interface RawOptions {
+export interface RawOptions extends EncryptionOptions {
   /** What is on the wire. */
   raw: RawForm;
   /** Runs for each connection. A function: when it returns, the connection is closed. */
@@ -191,10 +192,10 @@ export async function connectRaw(
 ): Promise<RawSession> {
   const to = targetOf(address);
   const events = new Events(options.onEvent);
-  const { raw, signal, session: maker, background } = options;
+  const { raw, signal, session: maker, background, encrypted, secret } = options;
   const connection = await patiently(to, options, async (signal) => {
     try {
-      return await open(to, signal);
+      return await open(to, { encrypted, secret, signal });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       events.tell({ type: "notConnected", address: formatAddress(to), reason });
@@ -226,7 +227,7 @@ class RawLinkListener implements RawListener {
   readonly #acceptor: Acceptor;
 
   constructor(address: Address, options: RawListenOptions) {
-    const { raw, session: maker, signal, background = false } = options;
+    const { raw, session: maker, signal, background = false, encrypted, secret } = options;
     this.#events = new Events(options.onEvent);
     this.events = this.#events.stream;
     const take = (connection: Connection) => {
@@ -240,7 +241,7 @@ class RawLinkListener implements RawListener {
       return session.ended;
     };
     try {
-      this.#acceptor = new Acceptor(address, { background, take });
+      this.#acceptor = new Acceptor(address, { background, encrypted, secret, take });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#events.tell({ type: "notListening", address: String(address), reason });

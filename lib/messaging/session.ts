@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { EncryptionOptions } from "./encryption.ts";
 import type { MessageType } from "./message_type.ts";
 import type { SessionEvent } from "./session_event.ts";
 import type { Stream } from "./stream.ts";
@@ -164,7 +165,7 @@ export type SessionClass<S> = new (session: S) => object;
 export type SessionMaker<S> = ((session: S) => unknown) | SessionClass<S>;
 
 /** What {@linkcode listen} and {@linkcode connect} have in common. */
-export interface SessionOptions {
+export interface SessionOptions extends EncryptionOptions {
   /** The types of messages that may come, and are taken from `messages`. */
   messages?: readonly MessageType[];
   /** The types of messages that may come, with who takes them. */

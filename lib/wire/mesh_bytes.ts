@@ -19,7 +19,7 @@ export type NodeId = string;
 
 const TWO_32 = 2 ** 32;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Whether `text` is a node id: 16 lower-case hexadecimal digits. */
 export function isNodeId(text: string): boolean {

@@ -13,6 +13,7 @@ export interface Notified {
   readonly id: string;
   /** Such as `door/front`. */
   readonly topic: string;
+  /** One line. */
   readonly text: string;
   /** When it was published, ISO 8601; empty where the server does not tell. */
   readonly time: string;
@@ -23,7 +24,7 @@ export interface Notified {
   /** The whole text of an offer, where it was fetched and is there. */
   readonly details: string | undefined;
   /** The JSON object as it came; its texts are not harmless. */
-  readonly raw: Raw;
+  readonly raw: Readonly<Record<string, unknown>>;
 }
 
 /** Whether it is an id by the rules: it will be sent back to the server. */

@@ -65,4 +65,8 @@ export class PeekedConnection implements Connection {
   close(): void {
     this.#under.close();
   }
+
+  unref(): void {
+    this.#under.unref?.();
+  }
 }

@@ -133,6 +133,10 @@ export class SecureConnection implements Connection {
     await this.#under.closeWrite();
   }
 
+  unref(): void {
+    this.#under.unref?.();
+  }
+
   /**
    * Ends both directions. So that the other side knows it for an end and not for a cut, a last record
    * goes out before, if nothing else is on its way.

@@ -72,6 +72,10 @@ export class SecureListener implements Listener {
     return waiting.promise;
   }
 
+  unref(): void {
+    this.#under.unref?.();
+  }
+
   close(): void {
     this.#closed = true;
     this.#under.close();
@@ -162,7 +166,7 @@ export class SecureListener implements Listener {
       throw new Error("Too many wrong secrets came from there");
     }
     const sodium = await loadSodium();
-    const handshake = new Responder({ sodium, purpose, mesh, secrets: secrets(), random });
+    const handshake = new Responder({ sodium, purpose, mesh, secrets: await secrets(), random });
     return await carry(sodium, peeked, handshake, () => this.#pace());
   }
 
@@ -197,6 +201,7 @@ export function plainListener(
   return {
     addr: under.addr,
     close: () => under.close(),
+    unref: () => under.unref?.(),
     accept: async () => new PlainConnection(await under.accept(), refused),
   };
 }
@@ -240,5 +245,9 @@ class PlainConnection implements Connection {
 
   close(): void {
     this.under.close();
+  }
+
+  unref(): void {
+    this.under.unref?.();
   }
 }

@@ -15,6 +15,7 @@ export type { Purpose };
 
 /** No encrypted connection came about; the message says why and what to do. */
 export class SecurityError extends Error {
+  /** Known by it where classes of several copies of the library meet. */
   override readonly name = "SecurityError";
   /** Why. */
   readonly code: FailureCode;
@@ -33,7 +34,7 @@ export interface Security {
   /** Name of the mesh, for links between servers. */
   readonly mesh?: string;
   /** Stretched secrets that are valid now, the present one first (`stretchSecret`); none: whoever comes. */
-  readonly secrets: () => readonly Uint8Array[];
+  readonly secrets: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
 }
 
 /** Carries a handshake over a connection. Throws what failed; the connection is the caller's to close. */
@@ -83,7 +84,7 @@ export async function secureOutgoing(
   try {
     const sodium = await loadSodium();
     signal?.throwIfAborted();
-    const handshake = new Initiator({ sodium, purpose, mesh, secrets: secrets(), random });
+    const handshake = new Initiator({ sodium, purpose, mesh, secrets: await secrets(), random });
     await writeAll(connection, handshake.opening);
     return await carry(sodium, connection, handshake);
   } catch (error) {
