@@ -8,6 +8,7 @@ import { stretchSecret } from "../lib/link/secure/secret.ts";
 import { secureOutgoing } from "../lib/link/secure/security.ts";
 import { connectTcp } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
+import { print } from "./output.ts";
 
 const WINDOW = 1024;
 const LINE = 64;
@@ -80,5 +81,5 @@ for (;;) {
   await send(speaker, text);
 }
 const took = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ perSecond: (delivered - before) / took }));
+print(JSON.stringify({ perSecond: (delivered - before) / took }));
 Deno.exit(0);

@@ -58,14 +58,15 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const ports = new Ports(flags);
   const peers = flags.peer.map(peerAddress);
   await using _log = await startLog(flags, io.stderr);
-  let started: LineServer | undefined;
+  // What is told before there is a server is told to nobody.
+  const made: { server?: LineServer } = {};
   using secrets = await Secrets.open(flags, io);
   secrets?.follow();
   await using store = flags.data === undefined
     ? undefined
     : await (await import("./keeping.ts")).openStore(flags.data, {
-      onCongested: () => started?.release(),
-      onFailed: (reason) => started?.talker.confirmations?.failed(reason?.message),
+      onCongested: () => made.server?.release(),
+      onFailed: (reason) => made.server?.talker.confirmations?.failed(reason?.message),
     });
 
   // All the ports first: what is announced is all there.
@@ -106,7 +107,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const notifications = new NotifyRoom({
     driver,
     ...(store === undefined ? {} : { store: store.notifications }),
-    dueChanged: () => started?.dueChanged(),
+    dueChanged: () => made.server?.dueChanged(),
   });
   const server: LineServer = new LineServer({
     name,
@@ -122,7 +123,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     isOperator: (local) => flags.admin === "any" || (flags.admin === "local" && local),
     pauseMesh: (paused) => driver.pause(paused),
   });
-  started = server;
+  made.server = server;
   const restored = room.restore();
   if (store !== undefined) log.info("{lines} lines are remembered", { lines: restored });
   const { stats } = server.talker;
