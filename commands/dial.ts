@@ -19,9 +19,11 @@ export async function dial(
   server: HostPort,
   { secrets, signal }: { secrets: Secrets | undefined; signal: AbortSignal },
 ): Promise<Connection> {
+  if (secrets === undefined) return await connectTcp(server, { signal });
+  // Before there is a connection: a server waits for the first bytes a short time only.
+  const { prepareSecurity, secureOutgoing } = await import("../lib/link/secure/security.ts");
+  await Promise.all([prepareSecurity(), secrets.look()]);
   const connection = await connectTcp(server, { signal });
-  if (secrets === undefined) return connection;
-  const { secureOutgoing } = await import("../lib/link/secure/security.ts");
   return await secureOutgoing(
     connection,
     { purpose: "client", secrets: secrets.current },

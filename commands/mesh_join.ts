@@ -17,7 +17,12 @@ import {
   parseTarget,
 } from "../lib/net/address.ts";
 import { plainListener, SecureListener } from "../lib/link/secure/secure_listener.ts";
-import { secureOutgoing, type Security, SecurityError } from "../lib/link/secure/security.ts";
+import {
+  prepareSecurity,
+  secureOutgoing,
+  type Security,
+  SecurityError,
+} from "../lib/link/secure/security.ts";
 import type { MeshStore } from "../lib/mesh/store.ts";
 import { connectTcp } from "../lib/net/tcp_client.ts";
 import { isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
@@ -122,6 +127,13 @@ async function connect(
     const address = to.port === 0 && lookUp !== undefined
       ? await lookUp(to.hostname, signal)
       : { host: to.hostname, port: to.port };
+    if (security !== undefined) {
+      if (security.guesses?.allows(address.host, performance.now()) === false) {
+        throw new Error("too many secrets were wrong there: trying again later");
+      }
+      // Before there is a connection: the other side waits for the first bytes a short time only.
+      await prepareSecurity();
+    }
     const connection = await connectTcp(address, { signal });
     reached?.(to);
     return security === undefined
@@ -130,6 +142,10 @@ async function connect(
   } catch (error) {
     if (signal.aborted) throw error;
     const isRefused = error instanceof SecurityError;
+    // Whoever answers there could be testing guesses of its own.
+    if (isRefused && error.code === "refused") {
+      security?.guesses?.failed(to.hostname, performance.now());
+    }
     const why = isRefused ? `${NOT_AUTHORISED}: ${error.message}` : reason(error);
     throw new Error(why, { cause: error });
   }

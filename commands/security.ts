@@ -10,6 +10,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { parseSecrets, SecretError, stretchSecret } from "../lib/link/secure/secret.ts";
 import { type Security, SecurityError } from "../lib/link/secure/security.ts";
+import { WrongGuesses } from "../lib/link/secure/wrong_guesses.ts";
 import { type SecurityFlagValues, wantsSecurity } from "./security_flags.ts";
 
 /** How often it is looked whether the secret file has changed, in milliseconds. */
@@ -23,6 +24,7 @@ const log = getLogger(["talker", "security"]);
 export class Secrets implements Disposable {
   #stretched: readonly Uint8Array[] = [];
   #text: string | undefined;
+  #trouble = "";
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(private readonly file: string | undefined) {}
@@ -51,34 +53,43 @@ export class Secrets implements Disposable {
   /** Stretched, the present one first; none: whoever comes. */
   readonly current = (): readonly Uint8Array[] => this.#stretched;
 
+  /** Who was wrong about them, at all ports of this program. */
+  readonly guesses: WrongGuesses = new WrongGuesses();
+
   /** From now on the file is looked at every so often. Ends with {@linkcode Symbol.dispose}. */
   follow(): void {
-    if (this.file !== undefined) this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    if (this.file !== undefined) this.#timer = setInterval(() => void this.look(), LOOK_MS);
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
+  /** Looks whether the file has changed. Never rejects. */
+  async look(): Promise<void> {
+    if (this.file === undefined) return;
     try {
-      const text = await readSecrets(this.file as string);
+      const text = await readSecrets(this.file);
       if (text === this.#text) return;
       await this.#take(text);
       const count = this.#stretched.length;
       log.info("The secret was changed: {count} secrets are taken now", { count });
     } catch (error) {
-      // The old ones stay; it is told once for each text.
+      // The old ones stay; it is told once.
+      const why = error instanceof SecretError ? error.message : reason(error);
+      if (why === this.#trouble) return;
+      this.#trouble = why;
       log.warn("Cannot take the changed secret file {file}: {reason}; those before stay", {
         file: this.file,
-        reason: error instanceof SecretError ? error.message : reason(error),
+        reason: why,
       });
     }
   }
 
   async #take(text: string): Promise<void> {
-    this.#text = text;
     const secrets = parseSecrets(text);
+    this.#text = text;
+    this.#trouble = "";
     const stretched: Uint8Array[] = [];
     for (const secret of secrets) stretched.push(await stretchSecret(secret));
     this.#stretched = stretched;
@@ -98,7 +109,8 @@ export function securityFor(
   mesh?: string,
 ): Security | undefined {
   if (secrets === undefined) return undefined;
-  return { purpose, secrets: secrets.current, ...(mesh === undefined ? {} : { mesh }) };
+  const { current, guesses } = secrets;
+  return { purpose, secrets: current, guesses, ...(mesh === undefined ? {} : { mesh }) };
 }
 
 /** The failure to encrypt as the command's own, with its exit code; other errors as they are. */

@@ -15,7 +15,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { listenTcp } from "../net/tcp_server.ts";
+import { freePort } from "../net/tcp_server.ts";
 import { foldBeaconName } from "../wire/beacon_name.ts";
 import { Beacon } from "./beacon.ts";
 import type { Advertised, FindOptions } from "./beacon_types.ts";
@@ -198,11 +198,4 @@ export async function* watch(
   } finally {
     await release();
   }
-}
-
-/** A port that nobody listens at now. */
-function freePort(): number {
-  const listener = listenTcp({ hostname: "0.0.0.0", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }

@@ -8,7 +8,7 @@ import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
 import { connectTcp } from "../net/tcp_client.ts";
 import type { Connection } from "../net/transport.ts";
-import { secureOutgoing } from "../link/secure/security.ts";
+import { prepareSecurity, secureOutgoing } from "../link/secure/security.ts";
 import { type EncryptionOptions, SecurityError, securityOf } from "./encryption.ts";
 import { whyNot } from "./acceptor.ts";
 import { ConnectionError } from "./ask_error.ts";
@@ -25,6 +25,8 @@ export async function open(
 ): Promise<Connection> {
   const { attemptTimeout: timeoutMs } = BACKOFF[distanceOf(to.host)];
   const security = securityOf(encryption, "program");
+  // Before there is a connection: the other side waits for the first bytes a short time only.
+  if (security !== undefined) await Promise.all([prepareSecurity(), security.secrets()]);
   try {
     const connection = await connectTcp(to, {
       timeoutMs,

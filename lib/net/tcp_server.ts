@@ -73,3 +73,29 @@ export function isFromThisMachine({ remoteAddr, localAddr }: Connection): boolea
 export function addressOf({ remoteAddr }: Connection): string {
   return plainAddress(remoteAddr.hostname);
 }
+
+/** Ports that `freePort` chooses from: below those that systems give to outgoing connections. */
+const FIRST_PORT = 20_000, LAST_PORT = 32_767;
+/** Ports that are tried before the system is asked for any. */
+const TRIES = 50;
+
+/**
+ * A TCP port that nobody listens at now, for a program that listens there a moment later. By chance, and
+ * none of those that the system would give to somebody else meanwhile.
+ */
+export function freePort(): number {
+  const random = new Uint16Array(TRIES);
+  for (const bits of crypto.getRandomValues(random)) {
+    const port = FIRST_PORT + bits % (LAST_PORT - FIRST_PORT + 1);
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+      return port;
+    } catch {
+      // Taken: another one.
+    }
+  }
+  const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}

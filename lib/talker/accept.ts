@@ -10,6 +10,8 @@ import { encodeEvent, formatOf } from "./format.ts";
 
 /** How long to wait when no connection can be accepted (too many open files), in milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
+/** Connections that are accepted in one go: those who are here come first, however many knock. */
+const ACCEPTED_AT_ONCE = 16;
 /** A complaint about accepting is logged at most this often, in milliseconds. */
 const ACCEPT_COMPLAINT_MS = 10_000;
 
@@ -28,9 +30,12 @@ export interface Acceptor {
 /** Gives the connections of `listener` to `acceptor`. Resolves when that is not open any more; never rejects. */
 export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise<void> {
   let complainedAt = -Infinity;
-  while (acceptor.isOpen()) {
+  for (let accepted = 1; acceptor.isOpen(); accepted++) {
     try {
       acceptor.arrived(await listener.accept());
+      if (accepted % ACCEPTED_AT_ONCE === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
     } catch (error) {
       if (!acceptor.isOpen()) return;
       const now = performance.now();

@@ -10,12 +10,26 @@ import type { Feed, Segment } from "./feed.ts";
 /** Most bytes that are put together where private pieces lie between those of the feed. */
 const GATHER_BYTES = 64 * 1024;
 
+/** Pieces up to this size are put together as they come: an array for each costs more than its bytes. */
+const SMALL_BYTES = 1024;
+/** Bytes of what is put together. */
+const MAX_TOGETHER_BYTES = 16 * 1024;
+/** Room of the first of them: a reply is often alone. */
+const FIRST_ROOM = 256;
+
+const encoder = new TextEncoder();
+
 /** Something that happens when the reader comes to `at`. */
 interface Mark {
   /** Position in the feed that is read when it comes up; records before it go out first. */
   at: number;
   /** Bytes for this client alone. */
   bytes?: Uint8Array;
+  /** Or some pieces put together, with room for more; the first `used` bytes are theirs. */
+  room?: Uint8Array;
+  used: number;
+  /** How many pieces it is. */
+  pieces: number;
   /** Bytes of the feed that are passed over. */
   skip?: number;
   /** From here on another feed is read (undefined: none), from this place. */
@@ -61,6 +75,7 @@ export class Outbox {
   #marks: Mark[] | undefined;
   #jumps = 0;
   #privateBytes = 0;
+  #pieces = 0;
   #lost = 0;
 
   /** Reads `feed` from its present end on, or nothing but its own. */
@@ -75,7 +90,7 @@ export class Outbox {
 
   /** Private pieces and other marks waiting. */
   get pieces(): number {
-    return this.#marks?.length ?? 0;
+    return this.#pieces;
   }
 
   /** Records lost that the client has not been told of. */
@@ -102,8 +117,56 @@ export class Outbox {
 
   /** Queues `bytes` for this client alone, behind everything that it is to get so far. */
   push(bytes: Uint8Array): void {
-    this.#privateBytes += bytes.length;
-    this.#mark({ at: this.#lastFeed()?.end ?? 0, bytes });
+    const { length } = bytes;
+    if (length > SMALL_BYTES) {
+      this.#privateBytes += length;
+      this.#mark({ at: this.#lastFeed()?.end ?? 0, bytes, used: length, pieces: 1 });
+      return;
+    }
+    const mark = this.#open(length);
+    mark.room!.set(bytes, mark.used);
+    this.#grow(mark, length);
+  }
+
+  /** As {@linkcode push}, for text: in UTF-8. */
+  pushText(text: string): void {
+    const { length } = text;
+    if (length > SMALL_BYTES) return this.push(encoder.encode(text));
+    const mark = this.#open(length);
+    const { room, used } = mark as { room: Uint8Array; used: number };
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      // What was written until here lies behind `used`: it is nothing.
+      if (code > 0x7f) return this.push(encoder.encode(text));
+      room[used + i] = code;
+    }
+    this.#grow(mark, length);
+  }
+
+  /** The mark to which so many bytes are to be added; it has room for them. */
+  #open(length: number): Mark {
+    const at = this.#lastFeed()?.end ?? 0;
+    const last = this.#marks?.at(-1);
+    if (last?.room !== undefined && last.at === at) {
+      const { room, used } = last;
+      const needed = used + length;
+      if (needed <= room.length) return last;
+      if (needed <= MAX_TOGETHER_BYTES) {
+        last.room = new Uint8Array(Math.max(2 * room.length, needed));
+        last.room.set(room.subarray(0, used));
+        return last;
+      }
+    }
+    const mark = { at, room: new Uint8Array(Math.max(FIRST_ROOM, length)), used: 0, pieces: 0 };
+    this.#mark(mark);
+    return mark;
+  }
+
+  #grow(mark: Mark, length: number): void {
+    mark.used += length;
+    mark.pieces++;
+    this.#pieces++;
+    this.#privateBytes += length;
   }
 
   /** The last `bytes` bytes of the feed are not for this client. */
@@ -113,7 +176,7 @@ export class Outbox {
     const at = feed.end - bytes;
     const last = this.#marks?.at(-1);
     if (last?.skip !== undefined && last.at + last.skip === at) last.skip += bytes;
-    else this.#mark({ at, skip: bytes });
+    else this.#mark({ at, skip: bytes, used: 0, pieces: 1 });
   }
 
   /** From now on the client reads `feed`, from its present end; what it is to get so far still comes. */
@@ -129,7 +192,7 @@ export class Outbox {
       recordsBefore: before?.records ?? 0,
     };
     this.#jumps++;
-    this.#mark({ at: before?.end ?? 0, jump });
+    this.#mark({ at: before?.end ?? 0, jump, used: 0, pieces: 1 });
   }
 
   /** The client is gone: it reads nothing any more. */
@@ -137,7 +200,8 @@ export class Outbox {
     const feed = this.#lastFeed();
     if (feed !== undefined) feed.readers--;
     this.#feed = this.#segment = this.#marks = undefined;
-    this.#privateBytes = this.#lost = this.#jumps = 0;
+    this.#privateBytes = this.#pieces = 0;
+    this.#lost = this.#jumps = 0;
   }
 
   /**
@@ -179,8 +243,10 @@ export class Outbox {
     const jump = marks[index]?.jump as Jump;
     this.#lost += jump.recordsBefore - this.#recordsRead();
     const kept: Mark[] = [];
-    for (const { bytes } of marks.slice(0, index)) {
-      if (bytes !== undefined) kept.push({ at: 0, bytes });
+    for (const mark of marks.slice(0, index + 1)) {
+      const bytes = bytesOf(mark);
+      if (bytes === undefined) this.#pieces -= mark.pieces;
+      else kept.push({ at: 0, bytes, used: bytes.length, pieces: mark.pieces });
     }
     this.#jump(jump);
     marks.splice(0, index + 1, ...kept);
@@ -204,13 +270,14 @@ export class Outbox {
   /** Private pieces and pieces of the feed, in their order, as one. */
   #gather(notice: LossNotice): Uint8Array | undefined {
     const [only, another] = this.#marks ?? [];
+    const alone = only && bytesOf(only);
     if (
-      only?.bytes !== undefined && another === undefined && this.#lost === 0 &&
-      (this.#feed === undefined || only.at <= this.#position())
+      alone !== undefined && another === undefined && this.#lost === 0 &&
+      (this.#feed === undefined || only!.at <= this.#position())
     ) {
       this.#marks = undefined;
-      this.#privateBytes = 0;
-      return only.bytes;
+      this.#privateBytes = this.#pieces = 0;
+      return alone;
     }
     const pieces: Uint8Array[] = [];
     let size = 0;
@@ -229,9 +296,11 @@ export class Outbox {
       const position = this.#position();
       if (mark !== undefined && (this.#feed === undefined || mark.at <= position)) {
         used++;
-        if (mark.bytes !== undefined) {
-          add(mark.bytes);
-          this.#privateBytes -= mark.bytes.length;
+        this.#pieces -= mark.pieces;
+        const bytes = bytesOf(mark);
+        if (bytes !== undefined) {
+          add(bytes);
+          this.#privateBytes -= bytes.length;
         } else if (mark.skip !== undefined) {
           this.#advance(mark.at + mark.skip);
         } else if (mark.jump !== undefined) {
@@ -286,7 +355,7 @@ export class Outbox {
   }
 
   #lastFeed(): Feed | undefined {
-    if (this.#marks !== undefined) {
+    if (this.#jumps > 0 && this.#marks !== undefined) {
       for (let i = this.#marks.length - 1; i >= 0; i--) {
         const jump = this.#marks[i]?.jump;
         if (jump !== undefined) return jump.feed;
@@ -296,6 +365,7 @@ export class Outbox {
   }
 
   #mark(mark: Mark): void {
+    this.#pieces += mark.pieces;
     if (this.#marks === undefined) this.#marks = [mark];
     else this.#marks.push(mark);
   }
@@ -306,4 +376,9 @@ export class Outbox {
     this.#offset = feed?.tail.used ?? 0;
     if (feed !== undefined) feed.readers++;
   }
+}
+
+/** What of a mark is for this client alone. */
+function bytesOf({ bytes, room, used }: Mark): Uint8Array | undefined {
+  return bytes ?? room?.subarray(0, used);
 }

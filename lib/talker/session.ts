@@ -12,6 +12,7 @@ import {
 import { encodeText } from "../wire/text.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Feed } from "./feed.ts";
+import { eventJson, eventText } from "./event.ts";
 import { encodeEvent, type Format } from "./format.ts";
 import type { NotifyMode } from "./notify_mode.ts";
 import { Outbox } from "./outbox.ts";
@@ -133,7 +134,12 @@ export class Session {
 
   /** Queues an event for this client alone. */
   send(event: TalkerEvent): void {
-    this.sendEncoded(encodeEvent(this.format, event));
+    const { format } = this;
+    if (format.framed) return this.sendEncoded(encodeEvent(format, event));
+    if (this.state === "gone") return;
+    const text = format.json ? eventJson(event) : eventText(event);
+    this.outbox.pushText(`${text}\r\n`);
+    this.#host.wake();
   }
 
   /** Queues an event that is encoded in this session's format. */

@@ -267,6 +267,10 @@ export const HANDSHAKE_MS = 5_000;
 export const HANDSHAKE_PAUSE_MS = 1;
 /** How long a server that takes plain connections, too, waits for the first bytes of an encrypted one, in milliseconds. */
 export const GREET_PLAINLY_MS = 300;
+/** Key exchanges of one address that are answered and not concluded yet, at a time: the answer shows whether a guess was right. */
+export const MAX_UNPROVEN_PER_ADDRESS = 16;
+/** Who encrypts has spoken after this long, in milliseconds; who has not is told why it gets no greeting. Less than the time of a key exchange. */
+export const SPEAKS_FIRST_MS = 3_000;
 /** Wrong secrets of one address before it must wait: typing errors, and one box with an old secret. */
 export const MAX_WRONG_SECRETS = 20;
 /** One wrong secret is forgiven after this long, in milliseconds: 43,200 guesses a day for one address. */

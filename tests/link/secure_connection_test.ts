@@ -9,7 +9,13 @@ import {
 } from "../../lib/link/secure/record_cipher.ts";
 import { parseSecrets, SecretError, stretchSecret } from "../../lib/link/secure/secret.ts";
 import { plainListener, SecureListener } from "../../lib/link/secure/secure_listener.ts";
-import { secureOutgoing, type Security, SecurityError } from "../../lib/link/secure/security.ts";
+import { Initiator } from "../../lib/link/secure/handshake.ts";
+import {
+  random,
+  secureOutgoing,
+  type Security,
+  SecurityError,
+} from "../../lib/link/secure/security.ts";
 import { loadSodium } from "../../lib/link/secure/sodium.ts";
 import { connectTcp } from "../../lib/net/tcp_client.ts";
 import { listenTcp } from "../../lib/net/tcp_server.ts";
@@ -24,7 +30,7 @@ const BLUE = await stretchSecret("blue turntable"), RED = new Uint8Array(32).fil
 
 /** A stream's header and records, and what is in them. */
 function stream(texts: readonly string[], { rekeyBytes = Infinity } = {}) {
-  const sealer = new RecordSealer(sodium, KEY, { rekeyBytes });
+  const sealer = new RecordSealer(sodium, KEY.slice(), { rekeyBytes });
   const records = texts.map((text) => sealer.seal(encodeText(text)));
   const all = [sealer.header, ...records, sealer.end()];
   sealer.free();
@@ -33,7 +39,7 @@ function stream(texts: readonly string[], { rekeyBytes = Infinity } = {}) {
 
 /** What comes out, and whether the end was seen. */
 function opened(pieces: readonly Uint8Array[]): { texts: string[]; ended: boolean } {
-  const opener = new RecordOpener(sodium, KEY);
+  const opener = new RecordOpener(sodium, KEY.slice());
   const texts: string[] = [];
   try {
     for (const piece of pieces) opener.push(piece, (plain) => texts.push(decodeText(plain)));
@@ -98,17 +104,17 @@ Deno.test("records: altered at any bit, repeated, left out, swapped, cut: nothin
 });
 
 Deno.test("records: no more than fits, and nothing behind the end", () => {
-  const sealer = new RecordSealer(sodium, KEY);
+  const sealer = new RecordSealer(sodium, KEY.slice());
   assertThrows(() => sealer.seal(new Uint8Array(MAX_PLAIN_BYTES + 1)));
   assertEquals(sealer.seal(new Uint8Array(MAX_PLAIN_BYTES)).length, MAX_PLAIN_BYTES + 19);
   sealer.end();
   assertThrows(() => sealer.seal(new Uint8Array(1)));
   sealer.free();
-  const opener = new RecordOpener(sodium, KEY);
+  const opener = new RecordOpener(sodium, KEY.slice());
   opener.push(new Uint8Array(STREAM_HEADER_BYTES), () => {});
   for (const length of [0, 16, MAX_PLAIN_BYTES + 18, 65535]) {
     const head = Uint8Array.of(length >> 8, length & 255);
-    const other = new RecordOpener(sodium, KEY);
+    const other = new RecordOpener(sodium, KEY.slice());
     other.push(new Uint8Array(STREAM_HEADER_BYTES), () => {});
     assertThrows(() => other.push(head, () => {}), RemoteFault, "", `${length}`);
     other.free();
@@ -288,4 +294,36 @@ Deno.test("secrets: as people write them", async () => {
   }
   assertNotEquals(await stretchSecret("blue turntable "), BLUE);
   assertEquals(await stretchSecret("blue turntable"), BLUE);
+});
+
+Deno.test("secure listener: who sees the answer to a guess and hangs up has guessed, too", async () => {
+  const { secure, refused, connect } = listener();
+  const guess = async () => {
+    const connection = await connect();
+    const { opening } = new Initiator({ sodium, purpose: "client", secrets: [RED], random });
+    await connection.write(opening);
+    const reply = new Uint8Array(512);
+    const count = await connection.read(reply);
+    connection.close();
+    return count;
+  };
+  const told = () => (refused.length > 0);
+  for (let i = 0; i < MAX_WRONG_SECRETS; i++) assertNotEquals(await guess(), null);
+  // The last ones may still be on their way to being counted.
+  while (await guess() !== BUSY_BYTES) assertEquals(told(), true);
+  secure.close();
+});
+
+/** The magic, and why there is no connection. */
+const BUSY_BYTES = 9;
+
+Deno.test("secure listener: a silent client that must encrypt is told why it gets no greeting", async () => {
+  const { secure, refused, connect } = listener();
+  const silent = await connect();
+  assertEquals((await readAll(silent)).map((chunk) => decodeText(chunk)), [
+    "Encrypted connections only\r\n",
+  ]);
+  silent.close();
+  assertEquals(refused.length, 1);
+  secure.close();
 });

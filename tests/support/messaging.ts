@@ -4,18 +4,7 @@ import { encodeFrame } from "../../lib/wire/frame_codec.ts";
 import { FrameDecoder } from "../../lib/wire/frame_codec.ts";
 import { DEADLINE_MS, within } from "./line_client.ts";
 
-/** A free port of this machine, below those that the system gives to who connects. */
-export function freePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    try {
-      Deno.listen({ hostname: "0.0.0.0", port }).close();
-      return port;
-    } catch {
-      // Somebody has it.
-    }
-  }
-}
+export { freePort } from "../../lib/net/tcp_server.ts";
 
 /** Resolves when it holds; looked at again and again, until the deadline. */
 export async function eventually(what: string, holds: () => boolean): Promise<void> {

@@ -58,7 +58,7 @@ export class Receipts {
       this.receipts.push({ recipient: harmless(recipient), server: at, state });
     } else if (Array.isArray(silent)) {
       const names = silent.filter((name): name is string => typeof name === "string");
-      this.silent.push(...names.slice(0, MAX_RECEIPTS_TAKEN).map(harmless));
+      this.silent.push(...names.slice(0, MAX_RECEIPTS_TAKEN - this.silent.length).map(harmless));
     } else if (typeof raw.recipients === "number") {
       for (const state of RECEIPT_STATES) this.counts[state] = countIn(raw[state]);
     }

@@ -69,8 +69,11 @@ export interface Handshake {
    * @throws {Error} when it is over
    */
   push(chunk: Uint8Array): HandshakeStep;
-  /** Will pushing these bytes cost a millisecond or two of computing, that a stranger caused? */
-  works(chunk: Uint8Array): boolean;
+  /**
+   * Will pushing these bytes cost a millisecond or two of computing, that a stranger caused? Then how
+   * many guesses at the secret the answer lets the stranger test; else undefined.
+   */
+  works(chunk: Uint8Array): { readonly guesses: number } | undefined;
 }
 
 type State =
@@ -196,8 +199,8 @@ export class Initiator implements Handshake {
     return step;
   }
 
-  works(): boolean {
-    return false;
+  works(): undefined {
+    return undefined;
   }
 
   #conclude(
@@ -267,10 +270,13 @@ export class Responder implements Handshake {
     return step;
   }
 
-  works(chunk: Uint8Array): boolean {
-    if (this.#state.is === "over" || this.#candidates !== undefined) return false;
+  works(chunk: Uint8Array): { readonly guesses: number } | undefined {
+    if (this.#state.is === "over" || this.#candidates !== undefined) return undefined;
     const opening = new OpeningReader(concat(this.#state.received, chunk)).read();
-    return opening !== undefined && !("refused" in opening);
+    if (opening === undefined || "refused" in opening || this.#objection(opening) !== undefined) {
+      return undefined;
+    }
+    return { guesses: opening.shares.length };
   }
 
   #opened(received: Uint8Array): HandshakeStep {

@@ -43,10 +43,12 @@ export class RecordSealer {
   #records = 0;
   #ended = false;
 
-  /** A stream with this key; `rekeyBytes` is for tests. */
+  /** A stream with this key, which is taken over and forgotten; `rekeyBytes` is for tests. */
   constructor(sodium: typeof Sodium, key: Uint8Array, { rekeyBytes = REKEY_BYTES } = {}) {
     this.#sodium = sodium;
     const { state, header } = sodium.crypto_secretstream_xchacha20poly1305_init_push(key);
+    // From here on the state alone knows the key, and it changes with each new one.
+    sodium.memzero(key);
     this.#state = state;
     this.header = header;
     this.#rekeyBytes = rekeyBytes;
@@ -104,7 +106,7 @@ export class RecordOpener {
   #used = 0;
   #ended = false;
 
-  /** A stream with this key. */
+  /** A stream with this key, which is taken over and forgotten. */
   constructor(sodium: typeof Sodium, key: Uint8Array) {
     this.#sodium = sodium;
     this.#key = key;
@@ -131,6 +133,7 @@ export class RecordOpener {
         this.#buffer.slice(0, STREAM_HEADER_BYTES),
         this.#key,
       );
+      this.#sodium.memzero(this.#key);
       at = STREAM_HEADER_BYTES;
     }
     while (this.#used - at >= 2) {

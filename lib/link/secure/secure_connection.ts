@@ -95,6 +95,7 @@ export class SecureConnection implements Connection {
 
   async write(bytes: Uint8Array): Promise<number> {
     if (this.#closed || this.#ended) throw new Error("The connection is closed for writing");
+    if (bytes.length === 0) return 0;
     const plain = bytes.subarray(0, Math.min(bytes.length, LARGE_BYTES));
     const records: Uint8Array[] = this.#header();
     for (let at = 0; at < plain.length; at += MAX_PLAIN_BYTES) {

@@ -8,19 +8,23 @@ import type { Connection, Endpoint, Listener } from "../../net/transport.ts";
 import {
   GREET_PLAINLY_MS,
   HANDSHAKE_MS,
-  HANDSHAKE_PAUSE_MS,
+  MAX_CLIENTS,
   MAX_HALF_OPEN,
   MAX_HALF_OPEN_PER_ADDRESS,
+  SPEAKS_FIRST_MS,
 } from "../../wire/limits.ts";
 import { Responder } from "./handshake.ts";
 import { beginsLikeMagic, failure, writeRefusal } from "./handshake_messages.ts";
 import { PeekedConnection } from "./peeked_connection.ts";
 import { carry, closeQuietly, random, type Security, SecurityError, writeAll } from "./security.ts";
 import { loadSodium } from "./sodium.ts";
+import { Turns } from "./turns.ts";
 import { WrongGuesses } from "./wrong_guesses.ts";
 
 /** How long to wait when no connection can be accepted, in milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
+/** Connections that are accepted in one go: those who are in come first, however many knock. */
+const ACCEPTED_AT_ONCE = 16;
 
 /** What a {@linkcode SecureListener} takes. */
 export interface SecureListenerOptions extends Security {
@@ -37,25 +41,30 @@ export interface SecureListenerOptions extends Security {
 interface HalfOpen {
   readonly connection: Connection;
   readonly address: string;
+  /** Guesses at the secret that it can test with what it was told. */
+  guesses: number;
 }
 
 /** Hands out connections once they are encrypted. */
 export class SecureListener implements Listener {
   readonly #under: Listener;
   readonly #options: SecureListenerOptions;
-  /** In the order in which they came. */
+  /** All that are not handed out yet. */
   readonly #halfOpen = new Set<HalfOpen>();
+  /** Those of them that encrypt, or must, in the order in which they came. */
+  readonly #encrypting = new Set<HalfOpen>();
   readonly #ofAddress = new Map<string, number>();
-  readonly #guesses = new WrongGuesses();
+  readonly #guesses: WrongGuesses;
   readonly #ready: Connection[] = [];
   #waiting: PromiseWithResolvers<Connection>[] = [];
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns<HalfOpen>();
   #closed = false;
 
   /** Takes over `under`, and begins to accept. */
   constructor(under: Listener, options: SecureListenerOptions) {
     this.#under = under;
     this.#options = options;
+    this.#guesses = options.guesses ?? new WrongGuesses();
     void this.#accept();
   }
 
@@ -79,16 +88,20 @@ export class SecureListener implements Listener {
   close(): void {
     this.#closed = true;
     this.#under.close();
-    for (const { connection } of this.#halfOpen) closeQuietly(connection);
+    this.#turns.close();
+    for (const entry of [...this.#halfOpen]) this.#drop(entry);
     for (const connection of this.#ready) closeQuietly(connection);
     for (const { reject } of this.#waiting) reject(new Error("The listener is closed"));
     this.#waiting = [];
   }
 
   async #accept(): Promise<void> {
-    while (!this.#closed) {
+    for (let accepted = 1; !this.#closed; accepted++) {
       try {
         this.#open(await this.#under.accept());
+        if (accepted % ACCEPTED_AT_ONCE === 0) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
       } catch {
         if (this.#closed) return;
         // Out of files, say: it may get better.
@@ -102,15 +115,23 @@ export class SecureListener implements Listener {
     const ofAddress = this.#ofAddress.get(address) ?? 0;
     const counted = !this.#options.exempt(connection);
     if (counted && ofAddress >= MAX_HALF_OPEN_PER_ADDRESS) return closeQuietly(connection);
-    // The oldest goes: an honest one needs some milliseconds, so it is hardly ever that.
-    if (this.#halfOpen.size >= MAX_HALF_OPEN) {
-      const [oldest] = this.#halfOpen;
-      if (oldest !== undefined) this.#drop(oldest);
-    }
-    const entry = { connection, address };
+    const entry = { connection, address, guesses: 0 };
+    if (this.#halfOpen.size >= MAX_CLIENTS) return closeQuietly(connection);
     this.#halfOpen.add(entry);
     this.#ofAddress.set(address, ofAddress + 1);
+    // Who may be plain waits for its greeting, and is not dropped for others who do.
+    if (!this.#options.allowsPlain(connection)) this.#encrypts(entry);
     void this.#shake(entry);
+  }
+
+  /** A key exchange is to be expected. */
+  #encrypts(entry: HalfOpen): void {
+    // The oldest goes: an honest one needs some milliseconds, so it is hardly ever that.
+    if (this.#encrypting.size >= MAX_HALF_OPEN) {
+      const [oldest] = this.#encrypting;
+      if (oldest !== undefined) this.#drop(oldest);
+    }
+    this.#encrypting.add(entry);
   }
 
   #drop(entry: HalfOpen): void {
@@ -120,6 +141,8 @@ export class SecureListener implements Listener {
 
   #forget(entry: HalfOpen): void {
     if (!this.#halfOpen.delete(entry)) return;
+    this.#encrypting.delete(entry);
+    this.#turns.done(entry);
     const left = (this.#ofAddress.get(entry.address) ?? 1) - 1;
     if (left > 0) this.#ofAddress.set(entry.address, left);
     else this.#ofAddress.delete(entry.address);
@@ -130,17 +153,19 @@ export class SecureListener implements Listener {
     const { refused } = this.#options;
     const timer = setTimeout(() => this.#drop(entry), HANDSHAKE_MS);
     try {
-      const ready = await this.#secured(connection, address);
-      if (this.#closed || !this.#halfOpen.has(entry)) return closeQuietly(connection);
+      const ready = await this.#secured(entry);
+      if (this.#closed || !this.#halfOpen.has(entry)) return closeQuietly(ready);
       const waiting = this.#waiting.shift();
       if (waiting !== undefined) waiting.resolve(ready);
-      else if (this.#ready.length < MAX_HALF_OPEN) this.#ready.push(ready);
+      else if (this.#ready.length < MAX_CLIENTS) this.#ready.push(ready);
       else closeQuietly(ready);
     } catch (error) {
-      if (error instanceof SecurityError) {
-        if (error.code === "refused") this.#guesses.failed(address, performance.now());
-        refused(connection.remoteAddr, error.message);
-      }
+      const reason = error instanceof SecurityError ? error : undefined;
+      // The reply shows whether a guess was right: who hangs up then has guessed, too.
+      if (entry.guesses > 0 && (reason === undefined || reason.code === "refused")) {
+        this.#guesses.failed(address, performance.now(), entry.guesses);
+        refused(connection.remoteAddr, reason?.message ?? failure("refused", "found").text);
+      } else if (reason !== undefined) refused(connection.remoteAddr, reason.message);
       // What was said last should arrive: closed at once the system might throw it away.
       await connection.closeWrite().catch(() => {});
       closeQuietly(connection);
@@ -150,31 +175,36 @@ export class SecureListener implements Listener {
     }
   }
 
-  async #secured(connection: Connection, address: string): Promise<Connection> {
+  async #secured(entry: HalfOpen): Promise<Connection> {
+    const { connection } = entry;
     const { allowsPlain, plainRefusal, purpose, mesh = "", secrets } = this.#options;
     const peeked = new PeekedConnection(connection);
     const plain = allowsPlain(connection);
-    const first = await (plain ? within(GREET_PLAINLY_MS, peeked.peek()) : peeked.peek());
+    const first = await within(plain ? GREET_PLAINLY_MS : SPEAKS_FIRST_MS, peeked.peek());
     if (plain && (first === undefined || first === null || !beginsLikeMagic(first))) return peeked;
-    if (first === undefined || first === null) throw new Error("Nothing came");
-    if (!beginsLikeMagic(first)) {
+    if (first === null) throw new Error("Nothing came");
+    // Who encrypts speaks first: who is silent waits for a greeting, and is told why there is none.
+    if (first === undefined || !beginsLikeMagic(first)) {
       await writeAll(connection, plainRefusal);
       throw new SecurityError(failure("plain", "found"));
     }
-    if (!this.#guesses.allows(address, performance.now())) {
-      await writeAll(connection, writeRefusal("busy"));
-      throw new Error("Too many wrong secrets came from there");
-    }
+    if (plain) this.#encrypts(entry);
+    await this.#refuseGuessers(entry);
     const sodium = await loadSodium();
     const handshake = new Responder({ sodium, purpose, mesh, secrets: await secrets(), random });
-    return await carry(sodium, peeked, handshake, () => this.#pace());
+    return await carry(sodium, peeked, handshake, async (guesses) => {
+      await this.#turns.take(entry);
+      // From here on it has its whole time, and whoever hangs up counts as wrong.
+      this.#encrypting.delete(entry);
+      await this.#refuseGuessers(entry);
+      entry.guesses = guesses;
+    });
   }
 
-  /** One key exchange after the other, with a pause: those who are in already come first. */
-  #pace(): Promise<void> {
-    const turn = this.#turn;
-    this.#turn = turn.then(() => new Promise((resolve) => setTimeout(resolve, HANDSHAKE_PAUSE_MS)));
-    return turn;
+  async #refuseGuessers({ address, connection }: HalfOpen): Promise<void> {
+    if (this.#guesses.allows(address, performance.now())) return;
+    await writeAll(connection, writeRefusal("busy"));
+    throw new Error("Too many wrong secrets came from there");
   }
 }
 

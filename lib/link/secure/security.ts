@@ -10,6 +10,7 @@ import { type Handshake, Initiator } from "./handshake.ts";
 import { type Failure, type FailureCode, type Purpose } from "./handshake_messages.ts";
 import { SecureConnection } from "./secure_connection.ts";
 import { loadSodium, type Sodium } from "./sodium.ts";
+import type { WrongGuesses } from "./wrong_guesses.ts";
 
 export type { Purpose };
 
@@ -35,6 +36,8 @@ export interface Security {
   readonly mesh?: string;
   /** Stretched secrets that are valid now, the present one first (`stretchSecret`); none: whoever comes. */
   readonly secrets: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  /** Wrong secrets so far: one for all the ports of a program. Default: each port has its own. */
+  readonly guesses?: WrongGuesses | undefined;
 }
 
 /** Carries a handshake over a connection. Throws what failed; the connection is the caller's to close. */
@@ -42,14 +45,15 @@ export async function carry(
   sodium: typeof Sodium,
   connection: Connection,
   handshake: Handshake,
-  beforeWork: () => Promise<void> = () => Promise.resolve(),
+  beforeWork: (guesses: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<SecureConnection> {
   const buffer = new Uint8Array(512);
   for (;;) {
     const count = await connection.read(buffer);
     if (count === null) throw new Error("The connection ended during the key exchange");
     const chunk = buffer.subarray(0, count);
-    if (handshake.works(chunk)) await beforeWork();
+    const work = handshake.works(chunk);
+    if (work !== undefined) await beforeWork(work.guesses);
     const step = handshake.push(chunk);
     if (step.send !== undefined) await writeAll(connection, step.send);
     if (step.is === "failed") throw new SecurityError(step.failure);
@@ -97,6 +101,14 @@ export async function secureOutgoing(
   } finally {
     either.removeEventListener("abort", close);
   }
+}
+
+/**
+ * Loads what encryption needs. To be called before a connection is made: the other side waits for the
+ * first bytes a short time only.
+ */
+export async function prepareSecurity(): Promise<void> {
+  await loadSodium();
 }
 
 /** So many random bytes. */

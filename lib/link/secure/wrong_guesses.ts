@@ -45,9 +45,9 @@ export class WrongGuesses {
     return this.#count(address, now) < this.#most;
   }
 
-  /** Somebody from there was wrong. */
-  failed(address: string, now: number): void {
-    const wrong = this.#count(address, now) + 1;
+  /** Somebody from there was wrong, perhaps more than once at a time. */
+  failed(address: string, now: number, guesses = 1): void {
+    const wrong = this.#count(address, now) + guesses;
     const since = this.#entries.get(address)?.since ?? now;
     // The latest is the last in the map, and the first is dropped when there are too many.
     this.#entries.delete(address);

@@ -105,7 +105,8 @@ function unknown(id: string): Outcome {
  * ```
  */
 export function headlineOf(text: string): string {
-  const characters = [...text.trim()];
+  // No more of it than is shown is looked at: it may have thousands.
+  const characters = [...text.trim().slice(0, 2 * MAX_HEADLINE_CHARACTERS + 2)];
   if (characters.length <= MAX_HEADLINE_CHARACTERS) return characters.join("");
   const start = characters.slice(0, MAX_HEADLINE_CHARACTERS + 1);
   const blank = start.findLastIndex((character) => /\s/u.test(character));
