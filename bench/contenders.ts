@@ -49,6 +49,8 @@ export interface TalkerStart {
   framed?: boolean;
   /** Encrypts, with this secret. */
   secret?: string | undefined;
+  /** Keeps its data in this directory. */
+  data?: string | undefined;
   /** Is linked to others; `ports.peers` is where it takes links. */
   mesh?: MeshPlace;
 }
@@ -64,6 +66,7 @@ export async function startTalker(options: TalkerStart): Promise<ServerProcess> 
     command.push("--framed", "127.0.0.1:0");
     ready.framed = /^talker server \S+ listening for framed clients on 127\.0\.0\.1:(\d+)$/m;
   }
+  if (options.data !== undefined) command.push("--data", options.data);
   if (options.mesh !== undefined) {
     const { name, listen, peers } = options.mesh;
     command.push("--name", name, "--peer-listen", `127.0.0.1:${listen}`);

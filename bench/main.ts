@@ -14,6 +14,7 @@ import { chooseCores, type Cores, describeMachine, openFileLimit } from "./machi
 import { measure } from "./measure.ts";
 import { benchMesh } from "./mesh.ts";
 import { benchMessaging } from "./messaging.ts";
+import { benchNotify } from "./notify.ts";
 import { note, print } from "./output.ts";
 import { findPeer, PEER_NAMES } from "./peers.ts";
 import { printAims, printChange, printMeasurements } from "./report.ts";
@@ -24,6 +25,7 @@ const HELP = `deno task bench [options]                measure, beside other ser
 deno task bench keeps-working [options]  rough treatment: does it keep working?
 deno task bench mesh [options]           servers that are linked
 deno task bench messaging [options]      programs that ask each other, beside other ways
+deno task bench notify [options]         notifications that are kept, beside mosquitto
 deno task bench secure [options]         encryption beside none
 
   --quick            a short, rough run (under a minute and a half): fewer loads, no mosquitto
@@ -46,7 +48,7 @@ of mesh:
   --max-minutes M    start no measurement over hops after this (default 2.5; quick: 0.8)
   --json FILE        also write all the runs to FILE
 
-of messaging:
+of messaging and notify:
   --reps N           repetitions (default 3; quick: 1)
   --seconds S        of each measurement (default 2; quick: 0.8)
   --json FILE        also write all the runs to FILE
@@ -209,6 +211,13 @@ function start(what: string, flags: Flags, folder: string): Promise<boolean> {
         seconds: positive(flags, "seconds", quick ? 0.8 : 1.5),
         minutes: positive(flags, "max-minutes", quick ? 0.8 : 2.5),
         quick,
+        json: flags.json,
+      });
+    case "notify":
+      return benchNotify({
+        repetitions: Math.ceil(positive(flags, "reps", quick ? 1 : 3)),
+        seconds: positive(flags, "seconds", quick ? 0.8 : 2),
+        folder,
         json: flags.json,
       });
     case "messaging":

@@ -41,7 +41,7 @@ export const DEFAULT_LIMITS: MeshLimits = {
   retentionAge: 3_600_000,
   retentionYoung: 10_000,
   origins: 100_000,
-  incarnations: 16,
+  incarnations: 256,
   pendingBytes: 16 * 1024 * 1024,
   gapAfter: 10_000,
   firstMeeting: 3_000,

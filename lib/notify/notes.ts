@@ -106,22 +106,25 @@ export class NoteBook {
    * it; a clock that was set back makes them younger.
    */
   ageTeller(): (id: string) => number {
-    const wall = this.#clock.wall();
+    const time = this.#time();
     const notes = new Map(this.#ages);
     let arrived: number | undefined;
     return (id) => {
       const noted = notes.get(id);
       if (noted !== undefined) arrived = noted;
-      return arrived === undefined ? 0 : Math.max(0, wall - arrived - AGE_EVERY_MS);
+      return arrived === undefined ? 0 : Math.max(0, time - arrived - AGE_EVERY_MS);
     };
+  }
+
+  #time(): number {
+    return Math.max(0, Math.floor(this.#store?.clock?.() ?? this.#clock.wall()));
   }
 
   /** Something arrived: once in ten minutes it is noted when. */
   arrived(id: string, now: number): void {
     if (this.#store === undefined || now - this.#notedAt < AGE_EVERY_MS) return;
     this.#notedAt = now;
-    const wall = Math.max(0, Math.floor(this.#clock.wall()));
-    this.#ages = [...this.#ages.slice(1 - MAX_AGES), [id, wall]];
+    this.#ages = [...this.#ages.slice(1 - MAX_AGES), [id, this.#time()]];
     this.save();
   }
 

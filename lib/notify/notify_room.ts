@@ -104,6 +104,7 @@ export class NotifyRoom implements Notifications {
       garbage: () => void this.#garbage++,
     });
     this.#parking.isHeld = () => this.#sync.isBusy;
+    this.#restore();
     const { node } = driver;
     node.observe(NOTIFY_KIND.notification, { delivered: (delivery) => this.#published(delivery) });
     node.observe(NOTIFY_KIND.changes, { delivered: (delivery) => this.#changed(delivery) });
@@ -182,6 +183,24 @@ export class NotifyRoom implements Notifications {
   }
 
   // ---------------------------------------------------------------- from the others
+
+  // What the mesh had brought and the board did not have yet when this server ended: it was parked, and the
+  // mesh does not bring it again.
+  #restore(): void {
+    this.#driver.now((node, now) => {
+      for (const { batch, age } of node.retained(NOTIFY_KIND.notification, now)) {
+        const { origin, incarnation, time } = batch;
+        const stream = `${origin}.${incarnation}`;
+        batch.forEach((payload, sequence) => {
+          const stamp = { stream, sequence };
+          const notification = decodeNotification(payload, stamp, time);
+          if (notification !== undefined) {
+            this.board.take(notification, stamp, { age, isLate: true });
+          }
+        });
+      }
+    });
+  }
 
   #published({ batch, past, local }: Delivery): void {
     if (local) return;

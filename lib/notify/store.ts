@@ -32,6 +32,11 @@ export interface StoredSubscriber {
 export interface NotificationStore {
   /** What was written before. Called once, before anything else. */
   load(): StoredBoard;
+  /**
+   * Milliseconds that go on only while a server runs, from one start to the next: a wall clock may jump by
+   * years. @default the wall clock
+   */
+  clock?(): number;
   /** A notification arrived. */
   notification(notification: Notification): void;
   /** A notification is forgotten, and with it that anybody settled it. */

@@ -40,8 +40,15 @@ export class PendingBoard implements NotificationStore {
   #bytes = 0;
   #isChanged = false;
 
+  /** What the board is given as {@linkcode NotificationStore.clock}, if anything. */
+  readonly clock?: () => number;
+
   /** `changed` is called once when something is there to be taken. */
-  constructor(found: StoredBoard, { changed = () => {} }: { changed?: () => void } = {}) {
+  constructor(
+    found: StoredBoard,
+    { changed = () => {}, clock }: { changed?: () => void; clock?: () => number } = {},
+  ) {
+    if (clock !== undefined) this.clock = clock;
     this.#found = found;
     for (const { name } of found.subscribers) this.#known.add(name);
     this.#changed = changed;

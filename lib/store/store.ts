@@ -104,7 +104,7 @@ export class Store implements AsyncDisposable {
       { batches, lastNumber, marks, names },
       { clock: () => this.#clock(), changed },
     );
-    this.#board = new PendingBoard(loaded, { changed });
+    this.#board = new PendingBoard(loaded, { clock: () => this.#clock(), changed });
     thread.onWritten = () => this.#written();
     thread.onFailed = (error) => this.#failedToWrite(error);
   }

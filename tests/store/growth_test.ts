@@ -39,7 +39,7 @@ Deno.test("growth: lives and names that nobody needs any more go at a start", as
   await using directory = await TestDirectory.make();
   const origin = "00000000000000aa";
   await directory.fill(({ mesh }) => {
-    for (let incarnation = 1; incarnation <= 200; incarnation++) {
+    for (let incarnation = 1; incarnation <= 1_100; incarnation++) {
       keep(mesh, batchOf([`${incarnation}`], { origin, incarnation }));
     }
     mesh.name("00000000000000bb", "stranger");
@@ -49,12 +49,12 @@ Deno.test("growth: lives and names that nobody needs any more go at a start", as
   const { marks, names, batches } = store.mesh.load();
   assertEquals(
     [...marks].map(({ incarnation }) => incarnation),
-    Array.from({ length: 64 }, (_, i) => 137 + i),
+    Array.from({ length: 1_024 }, (_, i) => 77 + i),
     "the newest",
   );
   assertEquals(
     [...batches].flatMap(({ batch }) => textsOf(batch)),
-    Array.from({ length: 16 }, (_, i) => `${185 + i}`),
+    Array.from({ length: 256 }, (_, i) => `${845 + i}`),
     "of those that the mesh tells apart",
   );
   assertEquals([...names], [{ origin, name: "attic" }]);

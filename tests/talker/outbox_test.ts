@@ -195,3 +195,43 @@ Deno.test("outbox: behaves as a plain queue of what each client is to get", () =
     { numRuns: 2000 },
   );
 });
+
+Deno.test("outbox: text and bytes of all sizes come out in their order, however they are put together", () => {
+  const text = fc.oneof(
+    fc.string({ minLength: 1, maxLength: 80 }),
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
+    fc.integer({ min: 900, max: 20_000 }).map((length) => "x".repeat(length)),
+    fc.integer({ min: 300, max: 1_100 }).map((length) => "€".repeat(length)),
+  );
+  const step = fc.oneof(
+    fc.record({ push: text }),
+    fc.record({ pushText: text }),
+    fc.record({ append: fc.constant("said") }),
+    fc.record({ take: fc.constant(true) }),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const feed = new Feed(FORMATS[0]);
+    const outbox = new Outbox(feed);
+    let wanted = "", out = "", privately = 0, pieces = 0;
+    for (const one of steps) {
+      if ("push" in one || "pushText" in one) {
+        const text = "push" in one ? one.push : one.pushText;
+        if ("push" in one) outbox.push(encodeText(text));
+        else outbox.pushText(text);
+        // Half of a character that stands alone is no text.
+        wanted += decodeText(encodeText(text));
+        privately += encodeText(text).length;
+        pieces++;
+      } else if ("append" in one) {
+        append(feed, one.append);
+        wanted += "said\r\n";
+      } else {
+        out += takeAll(outbox);
+        privately = pieces = 0;
+      }
+      assertEquals([outbox.privateBytes, outbox.pieces], [privately, pieces]);
+    }
+    out += takeAll(outbox);
+    assertEquals(out, wanted);
+  }));
+});
