@@ -7,11 +7,17 @@
 
 import { getLogger } from "@logtape/logtape";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
+import { isFromThisMachine } from "../net/tcp_server.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Identity, NodeId } from "./identity.ts";
 import { Keepers, keyOf } from "./keepers.ts";
-import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
+import {
+  LINK_QUEUE_BYTES,
+  LINK_STUCK_MS,
+  MAX_LINKS_PER_ADDRESS,
+  SPEAKERS_WAIT_BYTES,
+} from "./limits.ts";
 import type { LinkId } from "./links.ts";
 import type { Published } from "./broadcast.ts";
 import { MeshNode } from "./node.ts";
@@ -351,13 +357,23 @@ export class MeshDriver implements LinkOwner {
   async #accept(listener: Listener): Promise<void> {
     while (this.#listeners.has(listener)) {
       try {
-        this.#open(await listener.accept());
+        const connection = await listener.accept();
+        if (this.#hasRoomFor(connection)) this.#open(connection);
+        else connection.close();
       } catch (error) {
         if (!this.#listeners.has(listener)) return;
         log.warn("Cannot accept a link: {reason}", { reason: String(error) });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
       }
     }
+  }
+
+  /** One address has not all of the links that are taken; this machine's own are not counted. */
+  #hasRoomFor(connection: Connection): boolean {
+    const { hostname } = connection.remoteAddr;
+    let links = 0;
+    for (const { framed } of this.#links.values()) if (framed.remote.hostname === hostname) links++;
+    return links < MAX_LINKS_PER_ADDRESS || isFromThisMachine(connection);
   }
 
   // Time.

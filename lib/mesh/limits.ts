@@ -97,6 +97,8 @@ export const STALE_STATE = 60_000;
 
 /** Links of one node, all phases. A node aims at 4; a hub of a club has some hundreds. */
 export const MAX_LINKS = 1_024;
+/** Links that one address may make (this machine's own are not counted): servers behind one router. */
+export const MAX_LINKS_PER_ADDRESS = 64;
 
 /** Ms within which the other side must say who it is. */
 export const GREETING_TIMEOUT = 5_000;

@@ -53,6 +53,8 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   #writtenIn = 0;
   /** Bytes read but not looked at, because speakers are to wait; 0 when there are none. */
   #held = 0;
+  /** Lines that were read but not looked at, for the same reason as `#paused`; undefined: one too long. */
+  #postponed: ({ bytes: Uint8Array; plain: boolean } | undefined)[] | undefined;
   /** No read is under way, because the client does not read its answers, or they wait for the disk. */
   #paused = false;
   /** The client has said that it will send nothing more. */
@@ -108,11 +110,16 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
   // The decoder's side.
 
   line(bytes: Uint8Array, start: number, end: number, plain: boolean): void {
-    this.#server.talker.line(this.session, bytes, start, end, plain);
+    const { session } = this;
+    // What was read at once may be thousands of commands, and the answer to one of them megabytes.
+    if (session.waits || this.#postponed !== undefined) {
+      (this.#postponed ??= []).push({ bytes: bytes.slice(start, end), plain });
+    } else this.#server.talker.line(session, bytes, start, end, plain);
   }
 
   tooLong(): void {
-    this.#server.talker.tooLong(this.session);
+    if (this.#postponed !== undefined) this.#postponed.push(undefined);
+    else this.#server.talker.tooLong(this.session);
   }
 
   // The server's side.
@@ -172,9 +179,35 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
 
   /** Reads on, where that was stopped and need not be any more. */
   #unpause(): void {
-    if (!this.#paused || this.session.waits) return;
+    if (!this.#paused || this.session.waits || !this.#takePostponed()) return;
     this.#paused = false;
     this.#read();
+  }
+
+  /** Looks at the lines that had to wait; false when the rest must wait on. */
+  #takePostponed(): boolean {
+    const lines = this.#postponed;
+    if (lines === undefined) return true;
+    const { talker } = this.#server;
+    this.#server.setTime();
+    try {
+      for (const [i, line] of lines.entries()) {
+        if (this.#closed) return false;
+        // What follows the end of a session is passed over.
+        if (this.deadline !== undefined) break;
+        if (this.session.waits) {
+          this.#postponed = lines.slice(i);
+          return false;
+        }
+        if (line === undefined) talker.tooLong(this.session);
+        else talker.line(this.session, line.bytes, 0, line.bytes.length, line.plain);
+      }
+    } catch (error) {
+      this.#server.failed(this, error);
+      return false;
+    }
+    this.#postponed = undefined;
+    return true;
   }
 
   readonly #broken = (): void => this.close();
@@ -215,7 +248,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
       this.#keepBuffer();
       this.#buffer = new Uint8Array(SMALL_BUFFER);
     }
-    if (this.session.waits && this.deadline === undefined) {
+    if (this.deadline === undefined && (this.session.waits || this.#postponed !== undefined)) {
       this.#paused = true;
       this.#server.serve(this);
     } else this.#read();
