@@ -180,12 +180,12 @@ export async function discoverAll(
  * import { advertise, unadvertise, watch } from "./mod.ts";
  *
  * const interfaces = ["lo"];
- * await advertise("example/arm", 4568, { interfaces });
- * for await (const { type, service } of watch("example/*", { interfaces })) {
- *   assert(type === "found" && service.name === "example/arm");
+ * await advertise("crane/arm", 4568, { interfaces });
+ * for await (const { type, service } of watch("crane/*", { interfaces })) {
+ *   assert(type === "found" && service.name === "crane/arm");
  *   break;
  * }
- * await unadvertise("example/arm");
+ * await unadvertise("crane/arm");
  * ```
  */
 export async function* watch(
