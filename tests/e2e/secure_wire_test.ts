@@ -73,8 +73,9 @@ Deno.test("wire: a recorded session, played to the server again, gets nowhere", 
   await bob.next("ann has left");
   const { there } = tap.connections[0]!;
   const again = await LineClient.connect(server.port, { host: "127.0.0.1" });
-  for (const chunk of there) await again.raw(chunk);
-  await again.closed();
+  // The server may be through with it before all is sent.
+  for (const chunk of there) await again.raw(chunk).catch(() => {});
+  await again.closed().catch(() => {});
   await server.stderr.next(/Refused a client .* the secret, or the name of the mesh/);
   await bob.send("@1 /who");
   const heard = await bob.until("@1 ok");
