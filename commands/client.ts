@@ -11,6 +11,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
+import { isUnauthorised } from "../lib/client/trouble.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
 import type { Shown } from "../lib/client/shown.ts";
 import type { HostPort } from "../lib/net/address.ts";
@@ -351,12 +352,6 @@ export class Driver {
     this.#stream = undefined;
     stream?.close();
   }
-}
-
-/** No encrypted connection comes about; a server that is only busy may take us later. */
-function isUnauthorised(error: unknown): error is Error {
-  return error instanceof Error && error.name === "SecurityError" &&
-    !("code" in error && error.code === "busy");
 }
 
 /** Another attempt would fail in the same way: there is no such host, or no such address. */

@@ -22,6 +22,8 @@ import { ENCRYPTED_ONLY } from "./security_flags.ts";
 export const ASK_TIMEOUT_S = 10;
 /** Longest record that is taken in, in bytes. */
 const MAX_RECORD_BYTES = 1 * MIB;
+/** While so much waits to be printed nothing more is read, in bytes. */
+const MAX_PRINTED_BYTES = 1 * MIB;
 const TAG = "ask";
 
 /** What is asked, of whom, and how the answer is wanted. */
@@ -67,17 +69,18 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   signal.addEventListener("abort", () => stream.close(), { once: true });
   for (const record of ["/service", "/format json", command]) stream.send(record);
   const outcome = await answer(
-    stream,
+    { stream, output: io.stdout },
     (event) => print(event, asking.json, io),
     (text) => fail(`${formatAddress(server)}: ${text}`, EXIT.unauthorised, io),
   );
+  if (outcome !== undefined) return outcome;
   if (signal.aborted) return stopped();
-  return outcome ?? ended(server);
+  return ended(server);
 }
 
 /** Reads up to the end of the answer: its exit code, or undefined when the connection ended before. */
 async function answer(
-  stream: RecordStream,
+  { stream, output }: { stream: RecordStream; output: Io["stdout"] },
   print: (event: ServerEvent) => number | undefined,
   unauthorised: (text: string) => number,
 ): Promise<number | undefined> {
@@ -91,7 +94,7 @@ async function answer(
       if (outcome !== undefined) stream.close();
     },
     tooLong: () => {},
-    pause: () => undefined,
+    pause: () => output.queued > MAX_PRINTED_BYTES ? output.flush() : undefined,
   });
   return outcome;
 }

@@ -123,12 +123,14 @@ async function connect(
   signal: AbortSignal,
   { security, lookUp, reached }: NodeOptions,
 ): Promise<Connection> {
+  let host = to.hostname;
   try {
     const address = to.port === 0 && lookUp !== undefined
       ? await lookUp(to.hostname, signal)
       : { host: to.hostname, port: to.port };
+    host = address.host;
     if (security !== undefined) {
-      if (security.guesses?.allows(address.host, performance.now()) === false) {
+      if (security.guesses?.allows(host, performance.now()) === false) {
         throw new Error("too many secrets were wrong there: trying again later");
       }
       // Before there is a connection: the other side waits for the first bytes a short time only.
@@ -144,7 +146,7 @@ async function connect(
     const isRefused = error instanceof SecurityError;
     // Whoever answers there could be testing guesses of its own.
     if (isRefused && error.code === "refused") {
-      security?.guesses?.failed(to.hostname, performance.now());
+      security?.guesses?.failed(host, performance.now());
     }
     const why = isRefused ? `${NOT_AUTHORISED}: ${error.message}` : reason(error);
     throw new Error(why, { cause: error });

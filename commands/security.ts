@@ -5,11 +5,11 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { CommandError, EXIT } from "../lib/cli/exit.ts";
+import { CommandError } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { parseSecrets, SecretError, stretchSecret } from "../lib/link/secure/secret.ts";
-import { type Security, SecurityError } from "../lib/link/secure/security.ts";
+import type { Security } from "../lib/link/secure/security.ts";
 import { WrongGuesses } from "../lib/link/secure/wrong_guesses.ts";
 import { type SecurityFlagValues, wantsSecurity } from "./security_flags.ts";
 
@@ -111,13 +111,4 @@ export function securityFor(
   if (secrets === undefined) return undefined;
   const { current, guesses } = secrets;
   return { purpose, secrets: current, guesses, ...(mesh === undefined ? {} : { mesh }) };
-}
-
-/** The failure to encrypt as the command's own, with its exit code; other errors as they are. */
-export function notAuthorised(error: unknown, target: string): unknown {
-  if (!(error instanceof SecurityError)) return error;
-  return new CommandError(`${target}: ${error.message}`, {
-    exitCode: EXIT.unauthorised,
-    cause: error,
-  });
 }

@@ -68,20 +68,6 @@ export async function resolveTarget(text: string, options: LookupOptions): Promi
 }
 
 /**
- * A function that gives the address of a TARGET: where it is a name it is looked up at each call, since
- * a server may come back elsewhere. The text is checked at once.
- *
- * @throws {UsageError} when it is no TARGET
- */
-export function targetResolver(
-  text: string,
-  options: Omit<LookupOptions, "signal">,
-): (signal?: AbortSignal) => Promise<HostPort> {
-  checkedAddress("", () => parseTarget(text));
-  return (signal) => resolveTarget(text, { ...options, signal });
-}
-
-/**
  * The one server on the local network, for a command without a TARGET.
  *
  * @throws {UsageError} when there are several: they are listed

@@ -51,3 +51,9 @@ export function troubleText({ target, reached, reason, wasReady, strangeLine }: 
       return `The connection to ${target} is lost: ${reason}`;
   }
 }
+
+/** No encrypted connection comes about; a server that is only busy may take us later. */
+export function isUnauthorised(error: unknown): error is Error {
+  return error instanceof Error && error.name === "SecurityError" &&
+    !("code" in error && error.code === "busy");
+}

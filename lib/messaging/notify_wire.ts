@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isUnauthorised } from "../client/trouble.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Outcome } from "../client/client.ts";
 import { harmlessJson } from "../client/harmless.ts";
@@ -167,12 +168,6 @@ export class Wire {
     this.#stream = undefined;
     stream?.close();
   }
-}
-
-/** No encrypted connection comes about; a server that is only busy may take us later. */
-function isUnauthorised(error: unknown): error is Error {
-  return error instanceof Error && error.name === "SecurityError" &&
-    !("code" in error && error.code === "busy");
 }
 
 /** There is no such host, or no such address: another attempt would fare no better. */

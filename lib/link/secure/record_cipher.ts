@@ -12,8 +12,6 @@ import type { Sodium } from "./sodium.ts";
 
 /** Most bytes of plain text in one record. */
 export const MAX_PLAIN_BYTES = 32 * 1024;
-/** What a record takes beside its text, in bytes. */
-export const RECORD_OVERHEAD = 2 + 17;
 /** Bytes of the header with which each direction begins. */
 export const STREAM_HEADER_BYTES = 24;
 /** After so many bytes a direction takes a new key: far below what one key is good for. */

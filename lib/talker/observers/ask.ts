@@ -14,10 +14,11 @@ import {
   MAX_LINE_BYTES,
   MAX_NICK_CHARACTERS,
 } from "../../wire/limits.ts";
-import { decodeText, encodeText, visible } from "../../wire/text.ts";
+import { encodeText, visible } from "../../wire/text.ts";
 import type { Answer } from "../answerer.ts";
 import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
+import { parseObject } from "./json.ts";
 import { KIND } from "./kinds.ts";
 
 /** How much longer than an answer may take the asker waits for it to arrive, in milliseconds. */
@@ -56,14 +57,14 @@ export class AskObserver {
       )
     );
     if (answer === undefined) return { error: "timeout", text: `No answer from ${server}` };
-    return checked(parse(answer)) ??
+    return checked(parseObject(answer)) ??
       { error: "failed", text: `${server} answered something that is no answer` };
   }
 }
 
 /** What this server answers. Never rejects. */
 async function answered(talker: Talker, server: string, payload: Uint8Array): Promise<Answer> {
-  const { from, text } = parse(payload) ?? {};
+  const { from, text } = parseObject(payload) ?? {};
   if (
     typeof from !== "string" || from.length > 2 * MAX_NICK_CHARACTERS || parseNick(from) !== from ||
     typeof text !== "string" || text.length > MAX_LINE_BYTES
@@ -79,15 +80,4 @@ function checked(answer: Record<string, unknown> | undefined): Answer | undefine
   if (error === undefined) return { text };
   const known = ERRORS.find((code) => code === error);
   return known === undefined ? undefined : { error: known, text: visible(text) };
-}
-
-function parse(payload: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(decodeText(payload));
-    return typeof value === "object" && value !== null
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,10 +7,11 @@
  */
 
 import type { MeshDriver } from "../../mesh/driver.ts";
-import { decodeText, encodeText, visible } from "../../wire/text.ts";
+import { encodeText, visible } from "../../wire/text.ts";
 import type { Whispered } from "../mesh.ts";
 import { parseNick } from "../../wire/nick.ts";
 import type { Talker } from "../talker.ts";
+import { parseObject } from "./json.ts";
 import { KIND } from "./kinds.ts";
 
 /** Longest whisper that is taken from another server, in characters. */
@@ -47,7 +48,7 @@ export class WhisperObserver {
       )
     );
     if (answer === undefined) return { error: "not-found", text: `No answer from ${server}` };
-    const outcome = parse(answer);
+    const outcome = parseObject(answer);
     const there = typeof outcome?.nick === "string" ? parseNick(outcome.nick) : undefined;
     if (there !== undefined) return { nick: there };
     const busy = outcome?.error === "busy";
@@ -58,7 +59,7 @@ export class WhisperObserver {
 }
 
 function deliver(talker: Talker, server: string, payload: Uint8Array): Whispered {
-  const question = parse(payload);
+  const question = parseObject(payload);
   const { from, to, text } = question ?? {};
   if (
     typeof from !== "string" || parseNick(from) !== from || typeof to !== "string" ||
@@ -77,15 +78,4 @@ function deliver(talker: Talker, server: string, payload: Uint8Array): Whispered
     text: visible(text.slice(0, MAX_TEXT)),
   });
   return { nick: recipient.nick };
-}
-
-function parse(payload: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(decodeText(payload));
-    return typeof value === "object" && value !== null
-      ? value as Record<string, unknown>
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
