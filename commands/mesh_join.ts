@@ -146,7 +146,7 @@ async function connect(
     const isRefused = error instanceof SecurityError;
     // Whoever answers there could be testing guesses of its own.
     if (isRefused && error.code === "refused") {
-      security?.guesses?.failed(host, performance.now());
+      security?.guesses?.use(host, performance.now());
     }
     const why = isRefused ? `${NOT_AUTHORISED}: ${error.message}` : reason(error);
     throw new Error(why, { cause: error });

@@ -8,9 +8,10 @@ import { getLogger } from "@logtape/logtape";
 import { CommandError } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
+import { RateLimiter } from "../lib/link/rate_limiter.ts";
 import { parseSecrets, SecretError, stretchSecret } from "../lib/link/secure/secret.ts";
 import type { Security } from "../lib/link/secure/security.ts";
-import { WrongGuesses } from "../lib/link/secure/wrong_guesses.ts";
+import { WRONG_SECRETS } from "../lib/wire/limits.ts";
 import { type SecurityFlagValues, wantsSecurity } from "./security_flags.ts";
 
 /** How often it is looked whether the secret file has changed, in milliseconds. */
@@ -54,7 +55,7 @@ export class Secrets implements Disposable {
   readonly current = (): readonly Uint8Array[] => this.#stretched;
 
   /** Who was wrong about them, at all ports of this program. */
-  readonly guesses: WrongGuesses = new WrongGuesses();
+  readonly guesses: RateLimiter = new RateLimiter(WRONG_SECRETS);
 
   /** From now on the file is looked at every so often. Ends with {@linkcode Symbol.dispose}. */
   follow(): void {

@@ -7,8 +7,10 @@
 
 import { getLogger } from "@logtape/logtape";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
+import { RateLimiter } from "../link/rate_limiter.ts";
 import { isFromThisMachine } from "../net/tcp_server.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
+import { LINKS_MADE } from "../wire/limits.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Identity, NodeId } from "./identity.ts";
 import { Keepers, keyOf } from "./keepers.ts";
@@ -72,6 +74,8 @@ export class MeshDriver implements LinkOwner {
   readonly #said = new Said();
   readonly #listeners = new Set<Listener>();
   readonly #watchers = new Watchers();
+  /** Links that were made to this node, by address. */
+  readonly #made = new RateLimiter(LINKS_MADE);
   #nextLink = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
@@ -368,12 +372,16 @@ export class MeshDriver implements LinkOwner {
     }
   }
 
-  /** One address has not all of the links that are taken; this machine's own are not counted. */
+  /** One address has not all of the links that are taken, nor makes them all the time; this machine's own are not counted. */
   #hasRoomFor(connection: Connection): boolean {
+    if (isFromThisMachine(connection)) return true;
     const { hostname } = connection.remoteAddr;
+    const now = performance.now();
+    if (!this.#made.allows(hostname, now)) return false;
+    this.#made.use(hostname, now);
     let links = 0;
     for (const { framed } of this.#links.values()) if (framed.remote.hostname === hostname) links++;
-    return links < MAX_LINKS_PER_ADDRESS || isFromThisMachine(connection);
+    return links < MAX_LINKS_PER_ADDRESS;
   }
 
   // Time.

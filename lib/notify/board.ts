@@ -252,6 +252,10 @@ export class Board implements Notifications {
     return session;
   }
 
+  hasSubscriber(name: string): boolean {
+    return this.subscribers.get(foldNick(name)) !== undefined;
+  }
+
   #acknowledge(session: Session, id: string): boolean {
     const { named } = session;
     const entry = this.memory.get(id);

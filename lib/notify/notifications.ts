@@ -92,6 +92,8 @@ export interface Notifications {
    * @throws {Error} when there are too many subscribers; its message is for the client.
    */
   subscribe(subscriber: Subscriber, options: SubscribeOptions): Subscription;
+  /** Is there a subscriber of that name, mesh-wide? */
+  hasSubscriber(name: string): boolean;
   /** Id of the newest notification that is remembered: what comes later comes after it. */
   readonly last: string | undefined;
   /** Topics, sorted. */

@@ -256,6 +256,10 @@ export class NotifyRoom implements Notifications {
     return board.published(written, { stream: `${id}.${incarnation}`, sequence: first });
   }
 
+  hasSubscriber(name: string): boolean {
+    return this.board.hasSubscriber(name);
+  }
+
   subscribe(subscriber: Subscriber, options: SubscribeOptions): Subscription {
     return this.board.subscribe(subscriber, options);
   }

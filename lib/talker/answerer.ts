@@ -43,9 +43,18 @@ export interface AnswerQueueOptions {
   readonly patience?: number;
 }
 
+/** How the waiting of a question ended: it is its turn, that did not come in time, or another took its place. */
+type End = "turn" | "late" | "displaced";
+
+interface Waiting {
+  readonly asker: string;
+  readonly settle: (end: End) => void;
+}
+
 /**
- * Answers some questions at a time; more wait, in their order, and when too many wait further ones are
- * refused: a burst of questions is no way to start any number of programs.
+ * Answers some questions at a time; more wait, and when too many wait further ones are refused: a burst
+ * of questions is no way to start any number of programs. Askers take turns, however many questions
+ * each has, and one who has many makes room for one who has few.
  *
  * @example
  * ```ts
@@ -61,8 +70,9 @@ export class AnswerQueue implements Answerer {
   readonly #atOnce: number;
   readonly #most: number;
   readonly #patience: number;
-  readonly #waiting = new Set<(itsTurn: boolean) => void>();
-  #running = 0;
+  readonly #waiting = new Set<Waiting>();
+  /** Askers whose questions are worked on. */
+  readonly #running: string[] = [];
 
   /** `run` answers one question; what it rejects with is told to the asker as a failure. */
   constructor(
@@ -77,18 +87,19 @@ export class AnswerQueue implements Answerer {
 
   /** Questions worked on, and waiting. */
   get pending(): number {
-    return this.#running + this.#waiting.size;
+    return this.#running.length + this.#waiting.size;
   }
 
   async answer(question: AskedQuestion): Promise<Answer> {
-    if (this.#running >= this.#atOnce) {
-      if (this.#waiting.size >= this.#most) {
-        return { error: "busy", text: `${this.pending} questions wait already: ask again later` };
-      }
-      if (!await this.#turn()) {
+    const asker = `${question.nick}@${question.server}`;
+    if (this.#running.length >= this.#atOnce) {
+      if (this.#waiting.size >= this.#most && !this.#makeRoom(asker)) return this.#busy();
+      const end = await this.#turn(asker);
+      if (end === "displaced") return this.#busy();
+      if (end === "late") {
         return { error: "timeout", text: "Its turn did not come in time: too much is asked" };
       }
-    } else this.#running++;
+    } else this.#running.push(asker);
     try {
       const answer = await this.#run(question);
       if ("text" in answer && !("error" in answer)) return bounded(answer.text);
@@ -97,23 +108,55 @@ export class AnswerQueue implements Answerer {
       return { error: "failed", text: error instanceof Error ? error.message : String(error) };
     } finally {
       // The place goes to the next in line, or is free.
-      const [next] = this.#waiting;
-      if (next === undefined) this.#running--;
-      else next(true);
+      this.#running.splice(this.#running.indexOf(asker), 1);
+      this.#next()?.settle("turn");
     }
   }
 
-  /** Waits for a place; false when none came free in time. */
-  #turn(): Promise<boolean> {
+  #busy(): Answer {
+    return { error: "busy", text: `${this.pending} questions wait already: ask again later` };
+  }
+
+  /** Waits for a place. */
+  #turn(asker: string): Promise<End> {
     return new Promise((resolve) => {
-      const settle = (itsTurn: boolean) => {
+      const settle = (end: End) => {
         clearTimeout(timer);
-        this.#waiting.delete(settle);
-        resolve(itsTurn);
+        this.#waiting.delete(waiting);
+        // At once: nobody who comes meanwhile finds the place free.
+        if (end === "turn") this.#running.push(asker);
+        resolve(end);
       };
-      const timer = setTimeout(() => settle(false), this.#patience);
-      this.#waiting.add(settle);
+      const waiting: Waiting = { asker, settle };
+      const timer = setTimeout(() => settle("late"), this.#patience);
+      this.#waiting.add(waiting);
     });
+  }
+
+  /** Whose turn it is: the longest waiting of those for whom least is worked on. */
+  #next(): Waiting | undefined {
+    let next: Waiting | undefined;
+    let least = Infinity;
+    for (const waiting of this.#waiting) {
+      const running = this.#running.filter((asker) => asker === waiting.asker).length;
+      if (running < least) [next, least] = [waiting, running];
+    }
+    return next;
+  }
+
+  /** Who has most questions waiting loses the last one, if that is more than `asker` would have. */
+  #makeRoom(asker: string): boolean {
+    const counts = new Map<string, number>();
+    const last = new Map<string, Waiting>();
+    for (const waiting of this.#waiting) {
+      counts.set(waiting.asker, (counts.get(waiting.asker) ?? 0) + 1);
+      last.set(waiting.asker, waiting);
+    }
+    let [most, count] = [asker, (counts.get(asker) ?? 0) + 1];
+    for (const [other, waiting] of counts) if (waiting > count) [most, count] = [other, waiting];
+    if (most === asker) return false;
+    last.get(most)?.settle("displaced");
+    return true;
   }
 }
 

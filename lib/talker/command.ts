@@ -7,6 +7,7 @@
 
 import { MAX_TAG_CHARACTERS } from "../wire/limits.ts";
 import type { ErrorCode } from "./event.ts";
+import type { Work } from "./rates.ts";
 import type { Session } from "./session.ts";
 import type { Talker } from "./talker.ts";
 
@@ -59,6 +60,8 @@ export interface Command {
   readonly details?: readonly string[];
   /** It is accepted from operators only. */
   readonly operator?: boolean;
+  /** What other servers do for it; counted by {@linkcode Rates}. */
+  readonly work?: Work;
   /** Not listed: for programs. */
   readonly hidden?: boolean;
   /** Does it; the outcome may come later. */

@@ -41,6 +41,7 @@ function run(talker: Talker, session: Session, line: CommandLine): Outcome | Pro
     const text = `${session.pending} commands wait for their answers: read those first`;
     return { error: "busy", text };
   }
+  if (command.work !== undefined) talker.rates.worked(session, command.work, talker.now);
   return command.run({
     talker,
     session,

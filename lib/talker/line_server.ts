@@ -251,7 +251,8 @@ export class LineServer {
     this.#clients.add(client);
     this.#admission.enter(address);
     const operator = this.#options.isOperator?.(local) ?? local;
-    client.session = this.talker.arrive({ operator, framed, host: client });
+    const source = local ? undefined : address;
+    client.session = this.talker.arrive({ operator, framed, source, host: client });
     client.start();
     this.#schedule(now);
   }

@@ -41,6 +41,8 @@ export interface Client {
   operator: boolean;
   /** Its records are frames, not lines. */
   framed: boolean;
+  /** Where it is from, for {@linkcode Rates}; undefined for this machine's own, which are not counted. */
+  source?: string | undefined;
   /** Its connection. */
   host: SessionHost;
 }
@@ -51,6 +53,12 @@ export class Session {
   readonly outbox: Outbox;
   /** May it give operator commands? */
   readonly operator: boolean;
+  /** See {@linkcode Client.source}. */
+  readonly source: string | undefined;
+  /** It asked for so much that its commands are taken later. Set by {@linkcode Rates}. */
+  rests = false;
+  /** Its questions for receipts that wait for somebody. */
+  receiptWaits = 0;
   /** When it came, on the monotonic clock in milliseconds. */
   readonly arrivedAt: number;
   /** See {@linkcode SessionState}. */
@@ -83,6 +91,7 @@ export class Session {
     now: number,
   ) {
     this.operator = client.operator;
+    this.source = client.source;
     this.arrivedAt = now;
     this.echo = echo;
     this.format = format;
@@ -112,9 +121,9 @@ export class Session {
       this.outbox.pieces > MAX_UNREAD_PIECES;
   }
 
-  /** True while none of its commands is to be taken: it leaves too much unread, or too much waits for the disk. */
+  /** True while none of its commands is to be taken: it rests, leaves too much unread, or too much waits for the disk. */
   get waits(): boolean {
-    return this.unread || this.unconfirmed >= MAX_UNCONFIRMED_COMMANDS;
+    return this.rests || this.unread || this.unconfirmed >= MAX_UNCONFIRMED_COMMANDS;
   }
 
   /** True while an answer is still to come. */

@@ -20,6 +20,7 @@ import type { Mesh } from "./mesh.ts";
 import type { RemoteRecord } from "./observers/speech.ts";
 import { Presence } from "./presence.ts";
 import type { RandomBits } from "./random.ts";
+import { Rates } from "./rates.ts";
 import { Roster } from "./roster.ts";
 import { type Client, Session } from "./session.ts";
 
@@ -86,6 +87,8 @@ export class Talker {
   readonly name: string;
   /** Who is here. */
   readonly roster = new Roster();
+  /** How much is done for whom. */
+  readonly rates = new Rates();
   /** Counters since the start. */
   readonly counters: TalkerCounters = { arrivals: 0, lines: 0, commands: 0, tooLong: 0 };
   /** Random bits. */
@@ -146,13 +149,19 @@ export class Talker {
     return this.#wall;
   }
 
+  /** The time on the monotonic clock, in milliseconds. */
+  get now(): number {
+    return this.#now;
+  }
+
   /** When {@linkcode tick} is to be called next, in monotonic milliseconds; Infinity when it needn't. */
   get due(): number {
-    return Math.min(this.#presence.due, this.notifications?.due ?? Infinity);
+    return Math.min(this.#presence.due, this.rates.due, this.notifications?.due ?? Infinity);
   }
 
   /** Does what is due. */
   tick(): void {
+    this.rates.tick(this.#now);
     this.#presence.tick(this.#now);
     this.notifications?.tick(this.#now);
   }
@@ -246,6 +255,7 @@ export class Talker {
     if (session.state === "gone") return;
     if (session.state !== "leaving") this.#unlist(session);
     session.state = "gone";
+    this.rates.forget(session);
     session.outbox.close();
   }
 

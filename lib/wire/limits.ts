@@ -9,6 +9,14 @@ export const KIB = 1024;
 /** One mebibyte, in bytes. */
 export const MIB = 1024 * 1024;
 
+/** How often something may be done: so many times at once, then now and then. */
+export interface Rate {
+  /** Uses at once. */
+  readonly burst: number;
+  /** After this long one more is allowed, in milliseconds. */
+  readonly everyMs: number;
+}
+
 /** Longest line of a client, in bytes without its end: some screens of text, yet far below a read. */
 export const MAX_LINE_BYTES = 8192;
 
@@ -60,6 +68,22 @@ export const MAX_SERVER_NAME = 64;
 
 /** Longest answer to a question (`/ask`), in bytes: what a program has to say, not a file. */
 export const MAX_ANSWER_BYTES = 64 * KIB;
+// What one address may have the whole mesh do (this machine's own are exempt). Who is over the rate of
+// what costs time waits: its next commands are read later. Who is over that of what costs memory is refused.
+
+/** Questions that go to other servers or start a program: `/who`, `/tell`, `/ask`, `/receipts`. */
+export const QUESTIONS: Rate = { burst: 500, everyMs: 10 };
+/** Notifications published: each is remembered, and written to disk, by every server. */
+export const PUBLICATIONS: Rate = { burst: 10_000, everyMs: 1 };
+/** What every server keeps for long: new names of subscribers, offers. A class at once, then 120 an hour. */
+export const KEEPSAKES: Rate = { burst: 64, everyMs: 30_000 };
+/** Links made to a server: each changes the graph that all servers know. Some times what one address may have. */
+export const LINKS_MADE: Rate = { burst: 128, everyMs: 100 };
+/** Addresses whose rates are known: the one that did least lately is forgotten, some MB. */
+export const MAX_RATED_ADDRESSES = 10_000;
+/** Questions for receipts of one client that wait for somebody to acknowledge: what `talker notify --need-ack` asks at once. */
+export const MAX_RECEIPT_WAITS = 256;
+
 /** Questions that are answered at a time: each runs a program. */
 export const MAX_QUESTIONS_AT_ONCE = 4;
 /** Questions that wait for their turn: beyond that their answers would come too late. */
@@ -236,7 +260,7 @@ export const MAX_EARLY_ACKNOWLEDGEMENTS = 10_000;
 /** Offers on the board, and withdrawn ones that are remembered as such. */
 export const MAX_OFFERS = 1_000;
 /** Questions for receipts, of this server's clients and of other servers, that wait at a time. */
-export const MAX_RECEIPT_WATCHES = 1_000;
+export const MAX_RECEIPT_WATCHES = 10_000;
 /** Recipients of one notification that are told to another server: the frame stays below 1 MiB. */
 export const MAX_RECEIPTS = 5_000;
 /** Bytes of one answer when two servers compare what they remember: small enough for what is live to wait behind it. */
@@ -271,12 +295,8 @@ export const GREET_PLAINLY_MS = 300;
 export const MAX_UNPROVEN_PER_ADDRESS = 16;
 /** Who encrypts has spoken after this long, in milliseconds; who has not is told why it gets no greeting. Less than the time of a key exchange. */
 export const SPEAKS_FIRST_MS = 3_000;
-/** Wrong secrets of one address before it must wait: typing errors, and one box with an old secret. */
-export const MAX_WRONG_SECRETS = 20;
-/** One wrong secret is forgiven after this long, in milliseconds: 43,200 guesses a day for one address. */
-export const WRONG_SECRET_FORGIVEN_MS = 2_000;
-/** Addresses whose wrong secrets are counted. */
-export const MAX_GUESSING_ADDRESSES = 10_000;
+/** Wrong secrets of one address: typing errors, and one box with an old secret; then 43,200 guesses a day. */
+export const WRONG_SECRETS: Rate = { burst: 20, everyMs: 2_000 };
 
 // What is written to disk (lib/store).
 

@@ -1,7 +1,7 @@
 /** What the library's programs take at the most, and what the door of encrypted connections does. */
 
 import { assert, assertEquals } from "@std/assert";
-import { WrongGuesses } from "../../lib/link/secure/wrong_guesses.ts";
+import { RateLimiter } from "../../lib/link/rate_limiter.ts";
 import { SecureListener } from "../../lib/link/secure/secure_listener.ts";
 import { PURPOSES } from "../../lib/link/secure/handshake_messages.ts";
 import { Stream } from "../../lib/messaging/stream.ts";
@@ -127,20 +127,24 @@ Deno.test("limit: how long a plain client waits to be greeted", async () => {
 });
 
 Deno.test("limit: wrong secrets of one address, forgiven in time, of so many addresses", () => {
-  const { MAX_WRONG_SECRETS, WRONG_SECRET_FORGIVEN_MS, MAX_GUESSING_ADDRESSES } = limits;
-  const guesses = new WrongGuesses();
-  for (let i = 0; i < MAX_WRONG_SECRETS; i++) {
+  const { WRONG_SECRETS, MAX_RATED_ADDRESSES } = limits;
+  const { burst, everyMs } = WRONG_SECRETS;
+  const guesses = new RateLimiter(WRONG_SECRETS);
+  for (let i = 0; i < burst; i++) {
     assert(guesses.allows("10.0.0.9", 0));
-    guesses.failed("10.0.0.9", 0);
+    guesses.use("10.0.0.9", 0);
   }
-  assert(!guesses.allows("10.0.0.9", WRONG_SECRET_FORGIVEN_MS - 1));
-  assert(guesses.allows("10.0.0.9", WRONG_SECRET_FORGIVEN_MS));
-  for (let i = 0; i < MAX_WRONG_SECRETS; i++) guesses.failed("10.0.0.8", 0);
-  for (let i = 0; i < MAX_GUESSING_ADDRESSES - 1; i++) {
-    guesses.failed(`10.${i >> 16}.${i >> 8 & 255}.${i & 255}x`, 0);
+  assert(!guesses.allows("10.0.0.9", everyMs - 1));
+  assertEquals(guesses.allowedAt("10.0.0.9", everyMs - 1), everyMs);
+  assert(guesses.allows("10.0.0.9", everyMs));
+  guesses.use("10.0.0.7", 0, burst + 5);
+  assertEquals(guesses.allowedAt("10.0.0.7", 1), 6 * everyMs);
+  for (let i = 0; i < burst; i++) guesses.use("10.0.0.8", 0);
+  for (let i = 0; i < MAX_RATED_ADDRESSES - 1; i++) {
+    guesses.use(`10.${i >> 16}.${i >> 8 & 255}.${i & 255}x`, 0);
   }
   assert(!guesses.allows("10.0.0.8", 0));
-  guesses.failed("10.9.9.9", 0);
+  guesses.use("10.9.9.9", 0);
   assert(guesses.allows("10.0.0.8", 0), "the longest ago is forgotten");
 });
 

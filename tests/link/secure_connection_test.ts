@@ -21,7 +21,7 @@ import { connectTcp } from "../../lib/net/tcp_client.ts";
 import { listenTcp } from "../../lib/net/tcp_server.ts";
 import type { Connection } from "../../lib/net/transport.ts";
 import { RemoteFault } from "../../lib/wire/errors.ts";
-import { MAX_HALF_OPEN_PER_ADDRESS, MAX_WRONG_SECRETS } from "../../lib/wire/limits.ts";
+import { MAX_HALF_OPEN_PER_ADDRESS, WRONG_SECRETS } from "../../lib/wire/limits.ts";
 import { decodeText, encodeText } from "../../lib/wire/text.ts";
 
 const sodium = await loadSodium();
@@ -271,7 +271,7 @@ Deno.test("plain listener: an encrypted opening is told of, and answered by an e
 Deno.test("secure listener: who is wrong too often must wait, and half-open ones of an address are bounded", async () => {
   const { secure, connect } = listener({ exempt: false });
   const codes: string[] = [];
-  for (let i = 0; i <= MAX_WRONG_SECRETS; i++) {
+  for (let i = 0; i <= WRONG_SECRETS.burst; i++) {
     const error = await assertRejects(async () => {
       await secureOutgoing(await connect(), { ...CLIENT, secrets: () => [RED] });
     }, SecurityError);
@@ -308,7 +308,7 @@ Deno.test("secure listener: who sees the answer to a guess and hangs up has gues
     return count;
   };
   const told = () => (refused.length > 0);
-  for (let i = 0; i < MAX_WRONG_SECRETS; i++) assertNotEquals(await guess(), null);
+  for (let i = 0; i < WRONG_SECRETS.burst; i++) assertNotEquals(await guess(), null);
   // The last ones may still be on their way to being counted.
   while (await guess() !== BUSY_BYTES) assertEquals(told(), true);
   secure.close();

@@ -96,6 +96,10 @@ export class FakeNotifications implements Notifications {
     this.#wall = wall;
   }
 
+  hasSubscriber(name: string): boolean {
+    return this.subscriptions.some(({ as }) => as === name);
+  }
+
   publish(
     what: { topic: string; text: string; nick: string; details?: string | undefined },
   ): { id: string; subscribers: number } {

@@ -11,6 +11,9 @@ import { decodeText, encodeText, isPlain } from "../../lib/wire/text.ts";
 /** 2026-01-02T03:04:05.000Z */
 export const WALL = Date.UTC(2026, 0, 2, 3, 4, 5);
 
+/** How a client connects. */
+export type RoomClientOptions = { operator?: boolean; framed?: boolean; source?: string };
+
 /** A client of a {@linkcode Room}. */
 export class RoomClient {
   /** Has the server ended the session? */
@@ -18,11 +21,12 @@ export class RoomClient {
   readonly session: Session;
   readonly #room: Room;
 
-  constructor(room: Room, options: { operator?: boolean; framed?: boolean } = {}) {
+  constructor(room: Room, options: RoomClientOptions = {}) {
     this.#room = room;
     this.session = room.talker.arrive({
       operator: options.operator ?? false,
       framed: options.framed ?? false,
+      source: options.source,
       host: { wake() {}, finish: () => void (this.finished = true) },
     });
   }
@@ -92,12 +96,12 @@ export class Room {
   }
 
   /** A client that has connected and said nothing. */
-  arrive(options: { operator?: boolean; framed?: boolean } = {}): RoomClient {
+  arrive(options: RoomClientOptions = {}): RoomClient {
     return new RoomClient(this, options);
   }
 
   /** A client that is announced, called `nick`; everything about that has been read. */
-  client(nick: string, options: { operator?: boolean; framed?: boolean } = {}): RoomClient {
+  client(nick: string, options: RoomClientOptions = {}): RoomClient {
     const client = this.arrive(options);
     client.say(`/nick ${nick}`);
     return client;

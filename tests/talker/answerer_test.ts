@@ -106,3 +106,43 @@ Deno.test("/ask: nobody answers here, no such server, no text", async () => {
     assertEquals((await asked(line))[0]?.slice(0, 14), "@1 error usage");
   }
 });
+
+Deno.test("questions: askers take turns, and who has many makes room for who has few", async () => {
+  const { started, run, answer } = held();
+  const queue = new AnswerQueue(run, { atOnce: 1, waiting: 3 });
+  const from = (nick: string, text: string) => queue.answer({ nick, server: "kitchen", text });
+  const eve = ["e1", "e2", "e3", "e4"].map((text) => from("eve", text));
+  assertEquals(started, ["e1"]);
+  const bob = from("bob", "b1");
+  assertEquals(await eve[3], {
+    error: "busy",
+    text: "4 questions wait already: ask again later",
+  });
+  const ann = from("ann", "a1");
+  assertEquals("error" in await eve[2]!, true);
+  // Each has one now: nobody makes room.
+  assertEquals("error" in await from("joe", "j1"), true);
+  for (const text of ["e1", "e2", "b1", "a1"]) {
+    assertEquals(started.at(-1), text);
+    answer(text);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await Promise.all([...eve, bob, ann]);
+  assertEquals(queue.pending, 0);
+
+  const two = new AnswerQueue(run, { atOnce: 2, waiting: 10 });
+  started.length = 0;
+  const all = ["e5", "e6", "e7", "e8"].map((text) => (
+    two.answer({ nick: "eve", server: "kitchen", text })
+  ));
+  all.push(two.answer({ nick: "bob", server: "kitchen", text: "b2" }));
+  assertEquals(started, ["e5", "e6"]);
+  answer("e5");
+  await all[0];
+  assertEquals(started, ["e5", "e6", "b2"], "eve is worked for already, bob isn't");
+  for (const text of ["e6", "b2", "e7", "e8"]) {
+    answer(text);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await Promise.all(all);
+});

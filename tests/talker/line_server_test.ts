@@ -4,6 +4,7 @@ import { LineServer, type LineServerOptions } from "../../lib/talker/line_server
 import type { Session } from "../../lib/talker/session.ts";
 import { FakeConnection, FakeListener } from "../support/fake_connection.ts";
 import { FakeNotifications } from "../support/fake_notifications.ts";
+import { QUESTIONS } from "../../lib/wire/limits.ts";
 
 function serve(options: Partial<LineServerOptions> = {}) {
   const server = new LineServer({
@@ -236,4 +237,17 @@ Deno.test("line server: notifications wait for a slow reader, and come when it r
   eve.arrives("/notify y timeout=1\n");
   await eve.until(() => eve.written.endsWith("Notifications off after 1 s: /notify goes on\r\n"));
   await leave(server, bob, eve, silent);
+});
+
+Deno.test("line server: a burst of questions beyond the rate is answered, all of it and in order", async () => {
+  const { server, connect } = serve();
+  const bob = connect("192.0.2.7");
+  const count = QUESTIONS.burst + 20;
+  let burst = "";
+  for (let i = 1; i <= count; i++) burst += `@${i} /tell eve hi\n`;
+  bob.arrives(burst);
+  await bob.until(() => bob.written.includes(`@${count} `));
+  const tags = [...bob.written.matchAll(/^@(\d+) error not-found/gm)].map(([, tag]) => Number(tag));
+  assertEquals(tags, Array.from({ length: count }, (_, i) => i + 1));
+  await leave(server, bob);
 });

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { MAX_RECEIPT_WAITS } from "../../lib/wire/limits.ts";
 import { FakeNotifications } from "../support/fake_notifications.ts";
 import { Room, WALL } from "../support/talker_room.ts";
 
@@ -53,4 +54,28 @@ Deno.test("notify: receipts, with who did not answer", async () => {
     state: "acknowledged",
   });
   assertEquals(objects[5].silent, ["hall", "shed"]);
+});
+
+Deno.test("receipts: one client waits for so many, and no more", async () => {
+  const board: FakeNotifications = new FakeNotifications(() => room.now, () => WALL + room.now);
+  const room: Room = new Room({ notifications: board });
+  const answers: (() => void)[] = [];
+  board.receipts = () =>
+    new Promise((resolve) => answers.push(() => resolve({ receipts: [], silent: [] })));
+  const bob = room.client("bob"), eve = room.client("eve");
+  bob.got();
+  for (let i = 0; i < MAX_RECEIPT_WAITS; i++) bob.say(`@${i} /receipts n.1 wait=60`);
+  assertEquals(bob.say("@more /receipts n.1 wait=60"), [
+    `@more error busy ${MAX_RECEIPT_WAITS} questions for receipts wait already: read those first`,
+  ]);
+  assertEquals(bob.say("@now /receipts n.1"), [], "who does not wait is no burden");
+  eve.say("@1 /receipts n.1 wait=60");
+  assertEquals(answers.length, MAX_RECEIPT_WAITS + 2);
+  for (const answer of answers) answer();
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  bob.got();
+  assertEquals(bob.say("@again /receipts n.1 wait=60"), []);
+  assertEquals(answers.length, MAX_RECEIPT_WAITS + 3);
+  answers.at(-1)?.();
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
 });

@@ -12,14 +12,15 @@ import {
   MAX_HALF_OPEN,
   MAX_HALF_OPEN_PER_ADDRESS,
   SPEAKS_FIRST_MS,
+  WRONG_SECRETS,
 } from "../../wire/limits.ts";
+import { RateLimiter } from "../rate_limiter.ts";
 import { Responder } from "./handshake.ts";
 import { beginsLikeMagic, failure, writeRefusal } from "./handshake_messages.ts";
 import { PeekedConnection } from "./peeked_connection.ts";
 import { carry, closeQuietly, random, type Security, SecurityError, writeAll } from "./security.ts";
 import { loadSodium } from "./sodium.ts";
 import { Turns } from "./turns.ts";
-import { WrongGuesses } from "./wrong_guesses.ts";
 
 /** How long to wait when no connection can be accepted, in milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
@@ -54,7 +55,7 @@ export class SecureListener implements Listener {
   /** Those of them that encrypt, or must, in the order in which they came. */
   readonly #encrypting = new Set<HalfOpen>();
   readonly #ofAddress = new Map<string, number>();
-  readonly #guesses: WrongGuesses;
+  readonly #guesses: RateLimiter;
   readonly #ready: Connection[] = [];
   #waiting: PromiseWithResolvers<Connection>[] = [];
   readonly #turns = new Turns<HalfOpen>();
@@ -64,7 +65,7 @@ export class SecureListener implements Listener {
   constructor(under: Listener, options: SecureListenerOptions) {
     this.#under = under;
     this.#options = options;
-    this.#guesses = options.guesses ?? new WrongGuesses();
+    this.#guesses = options.guesses ?? new RateLimiter(WRONG_SECRETS);
     void this.#accept();
   }
 
@@ -163,7 +164,7 @@ export class SecureListener implements Listener {
       const reason = error instanceof SecurityError ? error : undefined;
       // The reply shows whether a guess was right: who hangs up then has guessed, too.
       if (entry.guesses > 0 && (reason === undefined || reason.code === "refused")) {
-        this.#guesses.failed(address, performance.now(), entry.guesses);
+        this.#guesses.use(address, performance.now(), entry.guesses);
         refused(connection.remoteAddr, reason?.message ?? failure("refused", "found").text);
       } else if (reason !== undefined) refused(connection.remoteAddr, reason.message);
       // What was said last should arrive: closed at once the system might throw it away.

@@ -6,11 +6,11 @@
 
 import type { Connection } from "../../net/transport.ts";
 import { HANDSHAKE_MS } from "../../wire/limits.ts";
+import type { RateLimiter } from "../rate_limiter.ts";
 import { type Handshake, Initiator } from "./handshake.ts";
 import { type Failure, type FailureCode, type Purpose } from "./handshake_messages.ts";
 import { SecureConnection } from "./secure_connection.ts";
 import { loadSodium, type Sodium } from "./sodium.ts";
-import type { WrongGuesses } from "./wrong_guesses.ts";
 
 export type { Purpose };
 
@@ -37,7 +37,7 @@ export interface Security {
   /** Stretched secrets that are valid now, the present one first (`stretchSecret`); none: whoever comes. */
   readonly secrets: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
   /** Wrong secrets so far: one for all the ports of a program. Default: each port has its own. */
-  readonly guesses?: WrongGuesses | undefined;
+  readonly guesses?: RateLimiter | undefined;
 }
 
 /** Carries a handshake over a connection. Throws what failed; the connection is the caller's to close. */

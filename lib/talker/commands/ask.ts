@@ -18,6 +18,7 @@ const ask: Command = {
     "Programs answer here, not people: talker server --answer CMD runs CMD for each question.",
     "@SERVER asks another server of the mesh. To ask this one something that begins with @, name it.",
   ],
+  work: "question",
   run: put,
 };
 

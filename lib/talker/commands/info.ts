@@ -19,6 +19,7 @@ const who: Command = {
   name: "who",
   parameters: "",
   summary: "who is here, on all servers",
+  work: "question",
   run(context) {
     const { mesh } = context.talker;
     if (mesh === undefined || mesh.alone) return showWho(context, { servers: [], silent: [] });

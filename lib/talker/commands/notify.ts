@@ -6,7 +6,7 @@
 
 import type { Notifications, Receipts, SubscribeOptions } from "../../notify/notifications.ts";
 import { parsePattern, parseTopic } from "../../notify/topic.ts";
-import { MAX_NOTIFY_S, MAX_PATTERNS } from "../../wire/limits.ts";
+import { KEEPSAKES, MAX_NOTIFY_S, MAX_PATTERNS, MAX_RECEIPT_WAITS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { parseNick } from "../../wire/nick.ts";
 import { NotifyMode } from "../notify_mode.ts";
@@ -24,10 +24,18 @@ export const NO_NOTIFICATIONS: Outcome = {
   text: "This server has no notifications",
 };
 
+/** What all servers keep came from one address too often. */
+export const TOO_MANY_KEPT: Outcome = {
+  error: "busy",
+  text: `Too many new names and offers come from your address: try again in ` +
+    `${KEEPSAKES.everyMs / 1000} s`,
+};
+
 const publish: Command = {
   name: "publish",
   parameters: "TOPIC TEXT",
   summary: "notify everybody who subscribed to TOPIC",
+  work: "publication",
   details: [
     "A topic is a name, or several levels: hits, door/front. The answer tells its id.",
   ],
@@ -62,6 +70,8 @@ const notify: Command = {
     if (notifications === undefined) return NO_NOTIFICATIONS;
     const options = parseNotify(context.rest);
     if (typeof options === "string") return usage(notify, options);
+    const isNew = options.as !== undefined && !notifications.hasSubscriber(options.as);
+    if (isNew && !talker.rates.leaves(session, talker.now)) return TOO_MANY_KEPT;
     const mode = session.mode ??= new NotifyMode(talker, session);
     let subscription;
     try {
@@ -164,6 +174,7 @@ const receipts: Command = {
   parameters: "ID [wait=S]",
   summary: "who got a notification, and who acknowledged it",
   details: ["wait=S: answered when all have acknowledged, after S seconds at the latest."],
+  work: "question",
   run(context) {
     const { notifications } = context.talker;
     if (notifications === undefined) return NO_NOTIFICATIONS;
@@ -176,17 +187,25 @@ const receipts: Command = {
     if ((option !== undefined && !option.startsWith("wait=")) || wait === undefined) {
       return usage(receipts, `${option}: not wait=0 to ${MAX_NOTIFY_S} seconds`);
     }
+    const { session } = context;
+    if (wait > 0 && session.receiptWaits >= MAX_RECEIPT_WAITS) {
+      const text = `${session.receiptWaits} questions for receipts wait already: read those first`;
+      return { error: "busy", text };
+    }
     return showReceipts(context, notifications, id, wait * 1000);
   },
 };
 
 async function showReceipts(
-  { reply }: CommandContext,
+  { session, reply }: CommandContext,
   notifications: Notifications,
   id: string,
   wait: number,
 ): Promise<Outcome> {
-  const found = await notifications.receipts(id, wait);
+  if (wait > 0) session.receiptWaits++;
+  const found = await notifications.receipts(id, wait).finally(() => {
+    if (wait > 0) session.receiptWaits--;
+  });
   if (found === undefined) {
     return { error: "not-found", text: `No notification ${id} is remembered` };
   }

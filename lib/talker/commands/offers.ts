@@ -9,7 +9,7 @@ import { MAX_HEADLINE_CHARACTERS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { isoTime } from "../event.ts";
 import { foldNick } from "../../wire/nick.ts";
-import { NO_NOTIFICATIONS } from "./notify.ts";
+import { NO_NOTIFICATIONS, TOO_MANY_KEPT } from "./notify.ts";
 import { usage } from "./usage.ts";
 
 /** The topic on which offers are announced. */
@@ -42,6 +42,7 @@ const offer: Command = {
 function post({ talker, session }: CommandContext, details: string): Outcome {
   const { notifications } = talker;
   if (notifications === undefined) return NO_NOTIFICATIONS;
+  if (!talker.rates.leaves(session, talker.now)) return TOO_MANY_KEPT;
   const text = headlineOf(details);
   const { id } = notifications.publish({ topic: TOPIC, text, nick: session.nick, details });
   return { id, kept: [{ text: `Offer ${id} posted`, more: { id } }] };

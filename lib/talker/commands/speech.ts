@@ -29,6 +29,7 @@ const tell: Command = {
   name: "tell",
   parameters: "NICK[@SERVER] TEXT",
   summary: "say TEXT to one person only",
+  work: "question",
   run: whisper,
 };
 
