@@ -18,11 +18,19 @@ if (flags === undefined) {
 }
 
 /** What is started as a thread, and so isn't found by following the imports. */
-const WORKERS = ["--include", "lib/store/store_worker.ts"];
+const WORKERS = ["lib/store/store_worker.ts", "lib/link/secure/stretch_worker.ts"];
 
 const root = new URL("../", import.meta.url);
 const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-  args: ["compile", "--quiet", ...flags, ...WORKERS, "--output", output, "main.ts"],
+  args: [
+    "compile",
+    "--quiet",
+    ...flags,
+    ...WORKERS.flatMap((file) => ["--include", file]),
+    "--output",
+    output,
+    "main.ts",
+  ],
   cwd: root,
   stderr: "piped",
 }).output();

@@ -1,4 +1,5 @@
-import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { setImmediate } from "node:timers";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { concat } from "../../lib/link/secure/bytes.ts";
 import {
@@ -294,6 +295,18 @@ Deno.test("secrets: as people write them", async () => {
   }
   assertNotEquals(await stretchSecret("blue turntable "), BLUE);
   assertEquals(await stretchSecret("blue turntable"), BLUE);
+});
+
+Deno.test("secrets: while one is stretched, everything else goes on", async () => {
+  let isOver = false;
+  const stretched = stretchSecret("red turntable").finally(() => isOver = true);
+  let turns = 0;
+  while (!isOver) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns++;
+  }
+  assertEquals((await stretched).length, 32);
+  assert(turns > 100, `${turns} turns of the event loop`);
 });
 
 Deno.test("secure listener: who sees the answer to a guess and hangs up has guessed, too", async () => {

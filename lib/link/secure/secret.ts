@@ -4,9 +4,7 @@
  * @module
  */
 
-import { encodeText } from "../../wire/text.ts";
 import { MAX_SECRETS } from "./handshake_messages.ts";
-import { loadSodium } from "./sodium.ts";
 
 /** Longest secret, in characters. */
 const MAX_SECRET = 1024;
@@ -53,20 +51,24 @@ export function parseSecrets(text: string): string[] {
   return secrets;
 }
 
-/** The same salt for all: both sides must come to the same bytes before they can talk. */
-const SALT = "talker secret v1";
-/** Argon2id: 2 passes over 64 MiB, some tenths of a second on a small box, once. */
-const PASSES = 2, MEMORY = 64 * 1024 * 1024;
-
-/** A secret stretched by Argon2id, 32 bytes: what the key exchange takes. Takes 0.1 s and more. */
+/**
+ * A secret stretched by Argon2id, 32 bytes: what the key exchange takes. Takes 0.1 s and more, in a
+ * thread of its own.
+ *
+ * @throws {Error} when the thread fails: there are no 64 MiB for it
+ */
 export async function stretchSecret(secret: string): Promise<Uint8Array> {
-  const sodium = await loadSodium();
-  return sodium.crypto_pwhash(
-    32,
-    encodeText(secret),
-    encodeText(SALT),
-    PASSES,
-    MEMORY,
-    sodium.crypto_pwhash_ALG_ARGON2ID13,
-  );
+  const worker = new Worker(new URL("./stretch_worker.ts", import.meta.url), { type: "module" });
+  const stretched = Promise.withResolvers<Uint8Array>();
+  worker.onmessage = ({ data }: MessageEvent<Uint8Array>) => stretched.resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    stretched.reject(new Error(`The secret can't be stretched: ${event.message}`));
+  };
+  worker.postMessage(secret);
+  try {
+    return await stretched.promise;
+  } finally {
+    worker.terminate();
+  }
 }
