@@ -94,15 +94,18 @@ export interface NodeOptions {
   readonly lookUp?: (name: string, signal: AbortSignal) => Promise<HostPort>;
   /** Told whom it reached; they may still refuse the link. */
   readonly reached?: (to: Endpoint) => void;
+  /** Told why a link that is kept up could not be made. */
+  readonly failed?: (to: Endpoint, reason: string) => void;
 }
 
 /** A node without links. */
 export function newNode(options: NodeOptions): MeshDriver {
-  const { name, mesh, id = newNodeId(random), starts = 1, store } = options;
+  const { name, mesh, id = newNodeId(random), starts = 1, store, failed } = options;
   return new MeshDriver({
     identity: { id, incarnation: newIncarnation(starts, random), name, mesh },
     random,
     store,
+    failed,
     connect: (to, signal) => connect(to, signal, options),
   });
 }

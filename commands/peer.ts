@@ -41,6 +41,7 @@ import { Secrets, securityFor } from "./security.ts";
 import { securityFlags } from "./security_flags.ts";
 import { Surroundings } from "./surroundings.ts";
 import { checkedAddress, resolveTarget } from "./target.ts";
+import { TurnedDown } from "./turned_down.ts";
 
 const command = defineCommand({
   name: "peer",
@@ -49,7 +50,8 @@ const command = defineCommand({
   details: [
     "TARGET is a server that accepts links (--peer-listen): its name on the local network, or " +
     "host:port, [v6]:port, :port or a port (on this machine). The links are kept up for ever. A " +
-    "TARGET, --listen or --mesh is needed.",
+    "TARGET, --listen or --mesh is needed. When nobody else can come, and every TARGET turns the " +
+    "first link down because of encryption or the secret, it ends with exit code 5.",
     "What is heard goes to stdout. Each line of stdin is said, whatever it begins with, as soon as " +
     "the mesh is joined; the nick is the node's name, with - for what a nick can't have. With its " +
     "first line the node has a user, who is announced and in /who; before, it has none. The end of " +
@@ -229,7 +231,12 @@ async function takePart(part: Part): Promise<number> {
     properties: { mesh, node: id, peers: `${part.listener.addr.port}` },
   }) ?? part.name;
   const node = { ...options, name };
-  const driver = newNode(node);
+  const stop = new AbortController();
+  // When nobody comes from elsewhere, to try on is of no use.
+  const isAlone = !part.joins && part.listener === undefined;
+  const turnedDown = new TurnedDown(isAlone ? targets : [], () => stop.abort());
+  const driver = newNode({ ...node, failed: turnedDown.failed });
+  turnedDown.watch(driver);
   const room = new MeshRoom({
     driver,
     talker: () => participant.talker,
@@ -250,7 +257,6 @@ async function takePart(part: Part): Promise<number> {
   for (const target of targets) driver.keep(target);
   surroundings?.join(driver, part.joins);
 
-  const stop = new AbortController();
   const timer = flags.timeout === undefined
     ? undefined
     : setTimeout(() => stop.abort(), flags.timeout * 1000);
@@ -260,7 +266,9 @@ async function takePart(part: Part): Promise<number> {
   clearTimeout(timer);
   participant.close();
   await driver.stop();
-  return io.signal.aborted ? EXIT.ok : EXIT.timeout;
+  if (io.signal.aborted) return EXIT.ok;
+  if (turnedDown.isEverywhere) throw turnedDown.error;
+  return EXIT.timeout;
 }
 
 /** Says the lines of stdin. */

@@ -48,6 +48,8 @@ export interface MeshDriverOptions {
   /** Random numbers from 0 to below 1. */
   random: () => number;
   connect: Connect;
+  /** Told of attempts at links that are kept up ({@linkcode MeshDriver.keep}) and failed, once for each reason. */
+  failed?: ((to: Endpoint, reason: string) => void) | undefined;
   /** What the node remembers over its restarts. Default: nothing. */
   store?: MeshStore | undefined;
 }
@@ -92,6 +94,7 @@ export class MeshDriver implements LinkOwner {
       random: options.random,
       links: () => this.#links.values(),
       connect: (to) => this.connect(to),
+      failed: options.failed,
     });
     this.node = new MeshNode({
       identity: options.identity,

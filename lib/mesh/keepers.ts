@@ -26,6 +26,8 @@ export interface KeepersOptions {
   links: () => Iterable<KeptLink>;
   /** Makes a link, once; resolves with nothing, or the reason why not. */
   connect: (to: Endpoint) => Promise<string | undefined>;
+  /** An attempt at one failed, for another reason than the one before. */
+  failed?: ((to: Endpoint, reason: string) => void) | undefined;
 }
 
 interface Keeper {
@@ -58,7 +60,10 @@ export class Keepers {
       alarm: keeper.alarm,
       isUp: () => this.#isLinked(key, keeper),
       attempt: () => this.#options.connect(to),
-      failed: (reason) => log.warn("Cannot link to {key}: {reason}; trying on", { key, reason }),
+      failed: (reason) => {
+        log.warn("Cannot link to {key}: {reason}; trying on", { key, reason });
+        this.#options.failed?.(to, reason);
+      },
     });
   }
 

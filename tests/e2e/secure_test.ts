@@ -124,6 +124,15 @@ Deno.test("secure: links of the mesh, and peers", async () => {
   assertEquals((await map("--encrypted")).code, 5);
   assertEquals((await map()).code, 5);
   await kitchen.stderr.next(/Refused a link from 127.0.0.1: The other side does not encrypt/);
+
+  // A peer that nobody else can come to has no use for trying on.
+  for (const flags of [["--secret-file", red], ["--encrypted"], []]) {
+    const end = await runToEnd(["peer", port, "--log-level", "error", ...flags], { input: "hi\n" });
+    assertEquals([end.code, end.out], [5, []]);
+    assertMatch(end.err.join("\n"), /^talker: Cannot link to 127\.0\.0\.1:\d+: [^\n]+$/);
+  }
+  const both = ["peer", port, "127.0.0.1:1", "--secret-file", red, "--timeout", "1"];
+  assertEquals((await runToEnd(both)).code, 3, "another target may come up");
 });
 
 Deno.test("secure: the secret is changed while a server runs, and the old one is taken for a time", async () => {
