@@ -7,19 +7,12 @@
 
 import { getLogger } from "@logtape/logtape";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
-import { RateLimiter } from "../link/rate_limiter.ts";
-import { isFromThisMachine } from "../net/tcp_server.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
-import { LINKS_MADE } from "../wire/limits.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Identity, NodeId } from "./identity.ts";
 import { Keepers, keyOf } from "./keepers.ts";
-import {
-  LINK_QUEUE_BYTES,
-  LINK_STUCK_MS,
-  MAX_LINKS_PER_ADDRESS,
-  SPEAKERS_WAIT_BYTES,
-} from "./limits.ts";
+import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
+import { LinkListeners } from "./link_listeners.ts";
 import type { LinkId } from "./links.ts";
 import type { Published } from "./broadcast.ts";
 import { MeshNode } from "./node.ts";
@@ -30,8 +23,6 @@ import { type MeshWatcher, Watchers } from "./watchers.ts";
 
 /** How often links are looked at, in milliseconds. */
 const CHECK_MS = 1_000;
-/** How long to wait when no link can be accepted, in milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 /** How long a link that was asked for once may take until it is up, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -74,10 +65,8 @@ export class MeshDriver implements LinkOwner {
   readonly #keepers: Keepers;
   /** Refusals that were logged: who is refused tries on, and would fill the log. */
   readonly #said = new Said();
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners: LinkListeners;
   readonly #watchers = new Watchers();
-  /** Links that were made to this node, by address. */
-  readonly #made = new RateLimiter(LINKS_MADE);
   #nextLink = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
@@ -90,6 +79,10 @@ export class MeshDriver implements LinkOwner {
   /** A node without links. */
   constructor(options: MeshDriverOptions) {
     this.#options = options;
+    this.#listeners = new LinkListeners({
+      open: (connection) => void this.#open(connection),
+      linksWith: (hostname) => this.#linksWith(hostname),
+    });
     this.#keepers = new Keepers({
       random: options.random,
       links: () => this.#links.values(),
@@ -168,7 +161,6 @@ export class MeshDriver implements LinkOwner {
   /** Accepts links at `listener` until {@linkcode stop}. */
   listen(listener: Listener): void {
     this.#listeners.add(listener);
-    void this.#accept(listener);
   }
 
   /** Makes a link, once. Resolves with nothing when it is up, else with the reason why it isn't. */
@@ -264,8 +256,7 @@ export class MeshDriver implements LinkOwner {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#keepers.stop();
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners.clear();
+    this.#listeners.close();
     const framed = [...this.#links.values()].map((entry) => entry.framed);
     this.node.leave(performance.now());
     clearTimeout(this.#timer);
@@ -361,30 +352,10 @@ export class MeshDriver implements LinkOwner {
     return id;
   }
 
-  async #accept(listener: Listener): Promise<void> {
-    while (this.#listeners.has(listener)) {
-      try {
-        const connection = await listener.accept();
-        if (this.#hasRoomFor(connection)) this.#open(connection);
-        else connection.close();
-      } catch (error) {
-        if (!this.#listeners.has(listener)) return;
-        log.warn("Cannot accept a link: {reason}", { reason: String(error) });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
-  }
-
-  /** One address has not all of the links that are taken, nor makes them all the time; this machine's own are not counted. */
-  #hasRoomFor(connection: Connection): boolean {
-    if (isFromThisMachine(connection)) return true;
-    const { hostname } = connection.remoteAddr;
-    const now = performance.now();
-    if (!this.#made.allows(hostname, now)) return false;
-    this.#made.use(hostname, now);
+  #linksWith(hostname: string): number {
     let links = 0;
     for (const { framed } of this.#links.values()) if (framed.remote.hostname === hostname) links++;
-    return links < MAX_LINKS_PER_ADDRESS;
+    return links;
   }
 
   // Time.
