@@ -139,8 +139,9 @@ export class Caller {
     if (this.#state.is !== "connecting") return;
     this.go({ is: "greeting" });
     this.#strangeLine = "";
-    // The first line: so the session is in no list and hears no chat.
-    this.ask("/service", {});
+    // The first line: so the session is in no list and hears no chat. Without a tag, since what would
+    // answer it is no JSON yet.
+    this.#host.send("/service");
     this.ask("/format json", {
       done: (answer) => {
         if (answer.type === "error") this.drop(`it refuses JSON: ${answer.text}`);

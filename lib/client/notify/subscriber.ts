@@ -59,9 +59,9 @@ export interface SubscriberOptions extends CallerOptions, ModeOptions {
  * ```ts ignore
  * const subscriber = new Subscriber({ target: ":8889", topics: ["hits"], random: Math.random }, host);
  * subscriber.start(now); // host.connect()
- * subscriber.caller.connected(now); // host.send("@n1 /service"), …
+ * subscriber.caller.connected(now); // host.send("/service"), …
  * subscriber.caller.received('{"type":"notify","id":"a.1.2","topic":"hits","text":"3"}', now); // host.handle(…)
- * subscriber.handled(true, now); // host.send("@n5 /ack a.1.2")
+ * subscriber.handled(true, now); // host.send("@n4 /ack a.1.2")
  * ```
  */
 export class Subscriber {

@@ -50,11 +50,11 @@ export abstract class Rig {
     return this.take().map(({ command }) => command);
   }
 
-  /** What was sent since the last look. */
+  /** What was sent since the last look; without a tag there is no answer. */
   take(): { tag: string; command: string }[] {
     const sent = this.sent.splice(0);
     return sent.map((record) => {
-      const [, tag = "", command = ""] = /^@(\w+) (.*)$/.exec(record) ?? [];
+      const [, tag = "", command = record] = /^@(\w+) (.*)$/.exec(record) ?? [];
       return { tag, command };
     });
   }
@@ -89,11 +89,15 @@ export abstract class Rig {
   greet(): this {
     this.caller.connected(this.now);
     this.receive("Welcome, guest1");
+    let isJson = false;
     for (const { tag, command } of this.take()) {
       if (command === "/format json") {
+        isJson = true;
         this.receive({ type: "welcome", nick: "guest1", server: "kitchen", time: TIME, text: "" });
       }
-      this.ok(tag);
+      // A server speaks text until it is asked for JSON.
+      if (isJson) this.ok(tag);
+      else if (tag !== "") this.receive(`@${tag} ok`);
     }
     return this;
   }
