@@ -13,7 +13,7 @@ import { isId } from "../lib/client/notify/notification.ts";
 import { modeCommand } from "../lib/client/notify/mode.ts";
 import type { ConnectionOptions } from "../lib/messaging/notifications.ts";
 import { parseNick } from "../lib/wire/nick.ts";
-import { parsePattern } from "../lib/notify/topic.ts";
+import { parsePattern } from "../lib/wire/topic.ts";
 import { MAX_LINE_BYTES, MAX_NOTIFY_S, MAX_PATTERNS } from "../lib/wire/limits.ts";
 import { encodeText, visible } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";

@@ -10,7 +10,7 @@ import { reason } from "../lib/cli/reason.ts";
 import { harmlessJson } from "../lib/client/harmless.ts";
 import { type NeedAck, receiptsJson, receiptsText } from "../lib/client/notify/receipts.ts";
 import { Publishing } from "../lib/messaging/notifications.ts";
-import { parseTopic } from "../lib/notify/topic.ts";
+import { parseTopic } from "../lib/wire/topic.ts";
 import { MAX_LINE_BYTES, MIB } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText, encodeText, visible } from "../lib/wire/text.ts";

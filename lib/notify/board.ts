@@ -34,7 +34,7 @@ import { Sessions } from "./sessions.ts";
 import type { NotificationStore } from "./store.ts";
 import { formatId, parseId, type Stamp } from "./stream.ts";
 import { Subscribers } from "./subscribers.ts";
-import { EVERYTHING, isTopic } from "./topic.ts";
+import { EVERYTHING, isTopic } from "../wire/topic.ts";
 
 /** The memory is looked at no more often than this for what is too old, in milliseconds. */
 const SWEEP_EVERY_MS = 60_000;

@@ -15,7 +15,7 @@ import { encodeText } from "../wire/text.ts";
 import { decodeJson } from "./messages.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import { isCount, isObject } from "./record.ts";
-import { parsePattern } from "./topic.ts";
+import { parsePattern } from "../wire/topic.ts";
 
 /** Sessions that want the same. */
 interface Group {

@@ -20,7 +20,7 @@ import {
   type SubscriberRecord,
 } from "./record.ts";
 import { formatId, isStream, parseId, type Stamp } from "./stream.ts";
-import { parseTopic } from "./topic.ts";
+import { parseTopic } from "../wire/topic.ts";
 
 const HAS_DETAILS = 1;
 /** Bytes of one text: what a line can become when its wrong bytes are replaced. */

@@ -16,7 +16,7 @@ import { Queue } from "../wire/queue.ts";
 import { clocksOf, encodeRecord, isWanted, type SubscriberRecord, type Want } from "./record.ts";
 import type { Session } from "./session.ts";
 import { type Clock, covers, hashText } from "./stream.ts";
-import { matches } from "./topic.ts";
+import { matches } from "../wire/topic.ts";
 
 /** The name is known, and nothing else. */
 const UNKNOWN = { version: 0, by: "0".repeat(16), server: "", wants: [] } as const;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { EVERYTHING } from "./topic.ts";
+import { EVERYTHING } from "../wire/topic.ts";
 
 /** Subscribers of topics that are remembered, in all, counting one more for each topic. */
 const MAX_CACHED = 200_000;

@@ -12,7 +12,7 @@ import { MAX_NOTIFICATION_STREAMS, MAX_PATTERNS } from "../wire/limits.ts";
 import { visible } from "../wire/text.ts";
 import { parseNick } from "../wire/nick.ts";
 import { type Clock, covers, isStream, type Stamp } from "./stream.ts";
-import { matches, parsePattern } from "./topic.ts";
+import { matches, parsePattern } from "../wire/topic.ts";
 
 /** Different clocks in one record: each is long. */
 const MAX_CLOCKS = 8;

@@ -9,7 +9,7 @@ import type { Entry } from "./memory.ts";
 import type { Named } from "./named.ts";
 import type { ReceiptState, Subscriber, Subscription } from "./notifications.ts";
 import { Oldest, Queue } from "../wire/queue.ts";
-import { matches } from "./topic.ts";
+import { matches } from "../wire/topic.ts";
 
 /** What a session wants of the board. */
 export interface SessionHost {

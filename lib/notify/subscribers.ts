@@ -19,7 +19,7 @@ import {
   type SubscriberRecord,
 } from "./record.ts";
 import { type Clock, parseId } from "./stream.ts";
-import { EVERYTHING } from "./topic.ts";
+import { EVERYTHING } from "../wire/topic.ts";
 
 /** What changed a little is saved after this, in milliseconds. */
 const SAVE_AFTER_MS = 1_000;

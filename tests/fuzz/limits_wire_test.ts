@@ -6,7 +6,7 @@ import { decodeEnvelope, encodeEnvelope, isTypeName } from "../../lib/messaging/
 import { decodeJson, encodeJson } from "../../lib/messaging/json.ts";
 import { decodeNotification, encodeNotification } from "../../lib/notify/messages.ts";
 import { encodeRecord, parseRecord } from "../../lib/notify/record.ts";
-import { parseTopic } from "../../lib/notify/topic.ts";
+import { parseTopic } from "../../lib/wire/topic.ts";
 import {
   decodeBeacon,
   encodeBeacon,

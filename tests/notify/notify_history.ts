@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Notification } from "../../lib/notify/notification.ts";
 import type { Subscriber } from "../../lib/notify/notifications.ts";
 import { parseId } from "../../lib/notify/stream.ts";
-import { matches } from "../../lib/notify/topic.ts";
+import { matches } from "../../lib/wire/topic.ts";
 import { Dice } from "../support/random.ts";
 import type { Cable } from "../support/mesh_simulator.ts";
 import { WIRINGS } from "../support/mesh_wiring.ts";

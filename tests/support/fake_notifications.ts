@@ -13,7 +13,7 @@ import type {
   Subscription,
   TopicCount,
 } from "../../lib/notify/notifications.ts";
-import { matches } from "../../lib/notify/topic.ts";
+import { matches } from "../../lib/wire/topic.ts";
 
 /** A subscriber who is in the mode, or has a name. */
 export class FakeSubscription implements Subscription {

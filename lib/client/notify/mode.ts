@@ -4,6 +4,8 @@
  * @module
  */
 
+import { MAX_PATTERNS } from "../../wire/limits.ts";
+import { EVERYTHING, parsePattern } from "../../wire/topic.ts";
 import type { Reply } from "../record.ts";
 import type { State } from "./state.ts";
 
@@ -49,6 +51,15 @@ export function modeCommand({ topics, as, modeSeconds }: ModeOptions, from?: str
 export function secondsIn({ raw }: Reply): number | undefined {
   const { timeout } = raw;
   return typeof timeout === "number" && timeout >= 0.1 && timeout <= 86_400 ? timeout : undefined;
+}
+
+/** The patterns that the server says it pushes; all topics where it doesn't say. */
+export function patternsIn({ raw: { topics } }: Reply): readonly string[] {
+  if (!Array.isArray(topics) || topics.length > MAX_PATTERNS) return [EVERYTHING];
+  const patterns = (topics as unknown[]).map((topic) =>
+    typeof topic === "string" ? parsePattern(topic) : undefined
+  );
+  return patterns.filter((pattern) => pattern !== undefined);
 }
 
 /** When the mode is to be entered again, where it was entered at `now` and lasts so many seconds. */

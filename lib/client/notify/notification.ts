@@ -5,6 +5,7 @@
  */
 
 import { harmless, harmlessJson } from "../harmless.ts";
+import { parseTopic } from "../../wire/topic.ts";
 import type { Raw } from "../record.ts";
 
 /** A notification. All its texts are harmless to a terminal; none holds a line end or NUL. */
@@ -48,10 +49,11 @@ export function isId(value: unknown): value is string {
 export function notificationIn(raw: Raw): Notified | undefined {
   const { type, id, topic, text } = raw;
   if (type !== "notify" || !isId(id)) return undefined;
-  if (typeof topic !== "string" || typeof text !== "string" || topic === "") return undefined;
+  if (typeof topic !== "string" || typeof text !== "string") return undefined;
+  if (parseTopic(topic) !== topic) return undefined;
   return {
     id,
-    topic: harmless(topic),
+    topic,
     text: harmless(text),
     time: textOf(raw.time),
     nick: textOf(raw.nick),

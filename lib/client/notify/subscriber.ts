@@ -10,6 +10,7 @@
  */
 
 import { MAX_DETAILS_CHARACTERS } from "../../wire/limits.ts";
+import { EVERYTHING, matches, parsePattern } from "../../wire/topic.ts";
 import type { Outcome } from "../client.ts";
 import { harmless } from "../harmless.ts";
 import type { Failure, Notice, Ok, ServerEvent } from "../record.ts";
@@ -21,6 +22,7 @@ import {
   endsTooEarly,
   modeCommand,
   type ModeOptions,
+  patternsIn,
   renewalAt,
   secondsIn,
 } from "./mode.ts";
@@ -74,6 +76,10 @@ export class Subscriber {
   #handling: Notified | undefined;
   #count = 0;
   #deadline = Infinity;
+  /** The server was asked for the mode, and it isn't known to have ended: what it pushes otherwise nobody asked for. */
+  #wantsPushes = false;
+  /** The patterns that are waited for. */
+  #patterns: readonly string[];
   /** The user's `since` has reached the server. */
   #begun = false;
   /** What is to come of it when all is confirmed. */
@@ -83,6 +89,10 @@ export class Subscriber {
   constructor(options: SubscriberOptions, host: SubscriberHost) {
     this.#options = options;
     this.#host = host;
+    const { topics } = options;
+    this.#patterns = topics.length === 0
+      ? [EVERYTHING]
+      : topics.map((one) => parsePattern(one) ?? one);
     const due = () => this.#due();
     const task: Task = {
       greeted: () => this.#enter("entering"),
@@ -143,6 +153,7 @@ export class Subscriber {
   /** Asks for the mode. */
   #enter(state: "entering" | "reentering"): void {
     const entering = this.caller.go({ is: state });
+    this.#wantsPushes = true;
     const { as, since, modeSeconds = DEFAULT_MODE_S } = this.#options;
     // A name begins where the server knows it to be, unless the user wants it otherwise.
     const wanted = as !== undefined && this.#begun ? undefined : since;
@@ -157,6 +168,8 @@ export class Subscriber {
     this.caller.ask(modeCommand(this.#options, from), {
       reply: (reply) => {
         answered();
+        // A name without topics has those that it had.
+        if (this.#options.topics.length === 0) this.#patterns = patternsIn(reply);
         seconds = secondsIn(reply) ?? seconds;
         if (as === undefined && from === undefined && isId(reply.raw.last)) {
           this.#intake.begin(reply.raw.last);
@@ -208,6 +221,7 @@ export class Subscriber {
     this.caller.ask("/normal", {
       done: () => {
         if (this.caller.state !== leaving) return;
+        this.#wantsPushes = false;
         if (to === "fetch") this.#fetch();
         else this.#reenter();
       },
@@ -246,6 +260,7 @@ export class Subscriber {
   }
 
   #lost(): void {
+    this.#wantsPushes = false;
     this.#acks.lost();
     this.#intake.newTurn();
     if (this.caller.state.is === "ending") this.#end();
@@ -255,8 +270,12 @@ export class Subscriber {
     if (event.type === "notice") return this.#notice(event);
     const { raw } = event as { raw: Record<string, unknown> };
     const notification = event.type === "unknown" ? notificationIn(raw) : undefined;
-    if (notification !== undefined) this.#pushed(notification);
+    if (notification !== undefined && this.#isWanted(notification)) this.#pushed(notification);
     else this.#host.log("info", "Something that nobody asked for", { raw });
+  }
+
+  #isWanted({ topic }: Notified): boolean {
+    return this.#wantsPushes && this.#patterns.some((pattern) => matches(pattern, topic));
   }
 
   #pushed(notification: Notified): void {
@@ -283,6 +302,7 @@ export class Subscriber {
   #notice({ raw, text }: Notice): void {
     if (typeof raw.dropped === "number") this.#host.status(text);
     if (raw.notifications !== false) return;
+    this.#wantsPushes = false;
     // Who takes it back would be put out in turn.
     if (raw.replaced === true) {
       return this.caller.end({ is: "failed", message: text });

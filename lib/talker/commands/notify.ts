@@ -5,7 +5,7 @@
  */
 
 import type { Notifications, Receipts, SubscribeOptions } from "../../notify/notifications.ts";
-import { parsePattern, parseTopic } from "../../notify/topic.ts";
+import { parsePattern, parseTopic } from "../../wire/topic.ts";
 import { KEEPSAKES, MAX_NOTIFY_S, MAX_PATTERNS, MAX_RECEIPT_WAITS } from "../../wire/limits.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { parseNick } from "../../wire/nick.ts";

@@ -163,7 +163,9 @@ export class BadLine {
   #take(): void {
     const record = this.rig.sent.shift();
     if (record === undefined || !this.#up) return;
-    const [, tag, name = "", rest = ""] = /^@(\w+) \/(\S+) ?(.*)$/.exec(record) ?? [];
+    const [, tag, name, rest = ""] = /^@(\w+) \/(\S+) ?(.*)$/.exec(record) ?? [];
+    // Without a tag there is no answer.
+    if (name === undefined) return;
     const reply = (more: Json) => this.#toClient.push({ type: "reply", tag, text: "", ...more });
     const answer = (more: Json) => {
       this.#lastAnswer = { tag, ...more };

@@ -161,20 +161,22 @@ Deno.test("Without a name and before the first notification the mode is renewed 
   told.asked("/notify since=k.1.7");
 });
 
-Deno.test("Notifications that cross a request on the wire are taken in every state", () => {
+Deno.test("Notifications that cross a request on the wire are taken; in normal mode they are not", () => {
   const rig = new SubscriberRig({ details: true }).listen({ timeout: 2 });
   rig.push(1, "offers");
   const normal = rig.asked("/normal");
   rig.push(2);
   rig.ok(normal);
   rig.push(3);
+  assertEquals(rig.logged.at(-1), "Something that nobody asked for");
   const offer = rig.asked("/offer k.1.1");
-  rig.push(4);
   rig.ok(offer, { details: "all of it" });
-  const enter = rig.asked("/notify since=k.1.4");
-  rig.push(5);
+  const enter = rig.asked("/notify since=k.1.2");
+  rig.push(3);
+  rig.push(4);
   for (let i = 0; i < 3; i++) rig.done();
   rig.ok(enter, { timeout: 2 });
+  rig.push(5);
   rig.done();
   rig.done();
   assertEquals(rig.given, [
@@ -542,4 +544,26 @@ Deno.test("It times out, wherever it is", () => {
 
 Deno.test("A state that can't follow is refused", () => {
   assertThrows(() => transition({ is: "waiting", until: 0 }, { is: "fetching" }), RangeError);
+});
+
+Deno.test("What is pushed on a topic that was not asked for, or is none, is logged and ignored", () => {
+  const ignored = (rig: SubscriberRig, topic: string) => {
+    const { length } = rig.logged;
+    rig.push(99, topic);
+    assertEquals([rig.handling.length, rig.commands()], [0, []]);
+    assertEquals(rig.logged.slice(length), ["Something that nobody asked for"]);
+  };
+  const rig = new SubscriberRig({ topics: ["hits", "door/*"] }).listen();
+  for (const topic of ["evil", "door", "hits/x", "hits\u001b[31m", "*", ""]) ignored(rig, topic);
+  rig.push(1, "door/front");
+  assertEquals(rig.handling.length, 1);
+
+  // A name without topics has those that the server tells.
+  const named = new SubscriberRig({ as: "ann" }).listen({
+    timeout: 60,
+    topics: ["hits", 7, "a b"],
+  });
+  ignored(named, "evil");
+  named.push(1, "hits");
+  assertEquals(named.handling.length, 1);
 });

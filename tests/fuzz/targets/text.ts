@@ -26,7 +26,7 @@ import {
   parseRecord as parseSubscriber,
 } from "../../../lib/notify/record.ts";
 import { formatId, parseId } from "../../../lib/notify/stream.ts";
-import { matches, parsePattern, parseTopic } from "../../../lib/notify/topic.ts";
+import { matches, parsePattern, parseTopic } from "../../../lib/wire/topic.ts";
 import { parseCommandLine } from "../../../lib/talker/command.ts";
 import { foldNick, parseNick } from "../../../lib/wire/nick.ts";
 import { RemoteFault } from "../../../lib/wire/errors.ts";

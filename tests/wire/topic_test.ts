@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { PatternIndex } from "../../lib/notify/pattern_index.ts";
-import { matches, parsePattern, parseTopic } from "../../lib/notify/topic.ts";
+import { matches, parsePattern, parseTopic } from "../../lib/wire/topic.ts";
 import { MAX_TOPIC_CHARACTERS, MAX_TOPIC_LEVELS } from "../../lib/wire/limits.ts";
 
 const LEVEL = fc.constantFrom("a", "b", "c", "door");

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { MAX_TOPIC_CHARACTERS, MAX_TOPIC_LEVELS } from "../wire/limits.ts";
+import { MAX_TOPIC_CHARACTERS, MAX_TOPIC_LEVELS } from "./limits.ts";
 
 // Letters of any script, with the marks that belong to them.
 const LEVEL = /^[\p{L}\p{M}\p{Nd}_.-]+$/u;
