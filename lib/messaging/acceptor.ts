@@ -28,6 +28,8 @@ export interface AcceptorOptions extends EncryptionOptions {
   background: boolean;
   /** Takes a connection; the promise resolves when that has ended. */
   take: (connection: Connection) => Promise<unknown>;
+  /** Listens. @default by TCP */
+  listen?: (at: Endpoint) => Port;
 }
 
 /** A port that is listened at. */
@@ -51,9 +53,10 @@ export class Acceptor {
   constructor(address: Address, options: AcceptorOptions) {
     const { host, port } = listenAt(address);
     const security = securityOf(options, "program");
+    const { listen = listenTcp } = options;
     let bound: Port;
     try {
-      bound = listenTcp({ hostname: host, port });
+      bound = listen({ hostname: host, port });
     } catch (error) {
       const where = formatAddress({ host, port });
       throw new ConnectionError(`Cannot listen at ${where}: ${whyNot(error)}`, { cause: error });

@@ -14,6 +14,11 @@ import {
   waitForMessage,
   waitForNews,
 } from "../../lib/mod.ts";
+import {
+  MAX_BODY_BYTES,
+  MAX_REQUESTS_WAITING,
+  MAX_REQUESTS_WAITING_BYTES,
+} from "../../lib/wire/limits.ts";
 import { freePort } from "../support/messaging.ts";
 
 const warnings: string[] = [];
@@ -176,6 +181,44 @@ test("signals end the waiting", async (address) => {
   end.abort(new Error("enough"));
   for (const each of waits) await assertRejects(() => each, Error, "enough");
   assertEquals(warnings, []);
+});
+
+/** For what is bound to come. */
+const IN_TIME = { wait: 10_000 };
+
+test("requests that nobody takes wait, so many of them; more are refused", async (address) => {
+  assertEquals(await waitForMessage(address, { wait: 0 }), null);
+  const sent = Array.from(
+    { length: MAX_REQUESTS_WAITING },
+    (_, i) => sendMessage(address, i, IN_TIME),
+  );
+  assertEquals(await sendMessage(address, "too many", IN_TIME), null);
+  assert(warnings[0]?.includes("too many wait there already"), warnings[0]);
+  // Commands wait by themselves.
+  const command = sendCommand(address, "GO", IN_TIME);
+  assertEquals(await waitForCommand(address, IN_TIME), ["GO"]);
+  assertEquals(await command, true);
+  await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  sent.push(sendMessage(address, "there is room again", IN_TIME));
+  for (let i = 0; i < MAX_REQUESTS_WAITING; i++) {
+    await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  }
+  assertEquals(new Set(await Promise.all(sent)), new Set(["taken"]));
+  assertEquals(warnings.length, 1, warnings.join());
+});
+
+test("requests that nobody takes wait, so many bytes of them", async (address) => {
+  assertEquals(await waitForMessage(address, { wait: 0 }), null);
+  const body = "x".repeat(MAX_BODY_BYTES - 2);
+  const few = MAX_REQUESTS_WAITING_BYTES / MAX_BODY_BYTES;
+  const sent = Array.from({ length: few }, () => sendMessage(address, body, IN_TIME));
+  assertEquals(await sendMessage(address, "too many", IN_TIME), null);
+  assert(warnings[0]?.includes("too many wait there already"), warnings[0]);
+  await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  sent.push(sendMessage(address, "there is room again", IN_TIME));
+  for (let i = 0; i < few; i++) await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  assertEquals(await Promise.all(sent), Array.from({ length: few + 1 }, () => "taken"));
+  assertEquals(warnings.length, 1, warnings.join());
 });
 
 test("commands: words; taken or not at all", async (address) => {

@@ -34,16 +34,6 @@ const WITHOUT_TEST: Readonly<Record<string, string>> = {
   MAX_BEACON_ASKERS: "more than two are answered together: nothing but memory shows it",
   MAX_JOIN_ATTEMPTS: "MAX_JOIN_ATTEMPTS_PER_SECOND comes first",
   MAX_UNWRITTEN_BYTES: "tests/store/slow_test.ts goes over it, with a slow disk",
-  MAX_INBOX_MESSAGES: "private to a connection of lib/messaging: no test goes over it",
-  MAX_INBOX_BYTES: "private to a connection of lib/messaging: no test goes over it",
-  SEND_WAITS_BYTES: "private to a connection of lib/messaging: no test goes over it",
-  MAX_SEND_QUEUED_BYTES: "private to a connection of lib/messaging: no test goes over it",
-  SEND_STUCK_MS: "private to a connection of lib/messaging: no test goes over it",
-  MAX_EVENTS_WAITING: "given to a Stream, whose bound is tested",
-  MAX_REQUESTS_WAITING: "private to lib/messaging/place.ts: no test goes over it",
-  MAX_REQUESTS_WAITING_BYTES: "private to lib/messaging/place.ts: no test goes over it",
-  MAX_SESSIONS: "10,000 connections of a program: no test goes over it",
-  MAX_SESSIONS_PER_ADDRESS: "this machine is exempt: it takes a second one",
 };
 
 function* sources(folder: string): Generator<string> {

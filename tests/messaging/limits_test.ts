@@ -1,0 +1,228 @@
+/** What one connection between programs may make wait, each way, over connections in memory. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { setImmediate } from "node:timers";
+import { encodeEnvelope } from "../../lib/messaging/envelope.ts";
+import { encodeJson } from "../../lib/messaging/json.ts";
+import { LinkSession } from "../../lib/messaging/link_session.ts";
+import { Registry } from "../../lib/messaging/registry.ts";
+import { Events } from "../../lib/messaging/session_event.ts";
+import { anything, AskError, defineMessage, handle, type Handler } from "../../lib/mod.ts";
+import { encodeFrame } from "../../lib/wire/frame_codec.ts";
+import {
+  MAX_EVENTS_WAITING,
+  MAX_INBOX_BYTES,
+  MAX_INBOX_MESSAGES,
+  MAX_SEND_QUEUED_BYTES,
+  SEND_STUCK_MS,
+  SEND_WAITS_BYTES,
+} from "../../lib/wire/limits.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeConnection } from "../support/fake_connection.ts";
+import { within } from "../support/line_client.ts";
+
+const Any = defineMessage("any", anything);
+
+/** A handler that never ends. */
+const endless = () => new Promise<never>(() => {});
+
+/** What is under way comes to rest: in memory nothing takes longer than a few turns. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+function frame(value: unknown): Uint8Array {
+  return encodeFrame(new TextEncoder().encode(JSON.stringify(value)), 2 * MAX_INBOX_BYTES);
+}
+
+/** A connection with a program; the test is that program. What it says comes in reads of its own. */
+class Other implements Disposable {
+  readonly connection = new FakeConnection();
+  readonly session: LinkSession;
+
+  constructor(handlers: Handler[] = []) {
+    this.session = new LinkSession(this.connection, {
+      role: "listens",
+      registry: new Registry(handlers.length === 0 ? [Any] : [], handlers),
+      opened: () => {},
+      ended: () => {},
+    });
+    this.says({ kind: "hello", versions: [1, 1], role: "connects" });
+  }
+
+  says(value: unknown): void {
+    this.connection.arrives(frame(value));
+  }
+
+  tells(body: unknown, times = 1): void {
+    const bytes = frame({ kind: "tell", type: "any", body });
+    for (let i = 0; i < times; i++) this.connection.arrives(bytes);
+  }
+
+  asks(from: number, to: number): void {
+    for (let id = from; id <= to; id++) this.says({ kind: "ask", id, type: "any", body: null });
+  }
+
+  /** Takes nothing from now on, once what was sent before is taken. */
+  async takesNothing(): Promise<void> {
+    await settled();
+    this.connection.takes = 0;
+  }
+
+  /** Takes what waits, and what comes. */
+  takesAll(): void {
+    this.connection.takes = Infinity;
+    this.connection.take(Infinity);
+  }
+
+  /** How many of that kind came. */
+  heard(kind: string): number {
+    return this.connection.written.split(`"kind":"${kind}"`).length - 1;
+  }
+
+  [Symbol.dispose](): void {
+    this.session.close();
+    if (this.connection.pending > 0) this.takesAll();
+  }
+}
+
+Deno.test("limit: so many messages that nobody takes, then nothing more is read", async () => {
+  using other = new Other();
+  const { session } = other;
+  other.tells("x", 10 * MAX_INBOX_MESSAGES);
+  await settled();
+  assertEquals(session.messages.size, MAX_INBOX_MESSAGES);
+  for (let i = 0; i < 3; i++) await session.messages.next();
+  await settled();
+  assertEquals(
+    session.messages.size,
+    MAX_INBOX_MESSAGES,
+    "it is read on for those that were taken",
+  );
+  // The answer may stand behind them.
+  const asked = assertRejects(() => session.ask(Any, "?"), AskError);
+  await settled();
+  assertEquals(session.messages.size, 8 * MAX_INBOX_MESSAGES);
+  session.close();
+  await asked;
+});
+
+Deno.test("limit: so many bytes of messages that nobody takes", async () => {
+  using other = new Other();
+  const { session } = other;
+  other.tells("x".repeat(MAX_INBOX_BYTES / 4), 100);
+  await settled();
+  assertEquals(session.messages.size, 4);
+  await session.messages.next();
+  await settled();
+  assertEquals(session.messages.size, 4);
+  const asked = assertRejects(() => session.ask(Any, "?"), AskError);
+  await settled();
+  assertEquals(session.messages.size, 8 * 4);
+  session.close();
+  await asked;
+});
+
+Deno.test("limit: messages count until they are handled, questions in bytes alone", async () => {
+  for (
+    const [kind, body, expected] of [
+      ["tell", "x", MAX_INBOX_MESSAGES],
+      ["tell", "x".repeat(MAX_INBOX_BYTES / 4), 4],
+      ["ask", "x", 2 * MAX_INBOX_MESSAGES],
+      ["ask", "x".repeat(MAX_INBOX_BYTES / 4), 4],
+    ] as const
+  ) {
+    let running = 0;
+    using other = new Other([handle(Any, () => (running++, endless()))]);
+    for (let id = 1; id <= 2 * MAX_INBOX_MESSAGES && id * body.length < 9 * MAX_INBOX_BYTES; id++) {
+      other.says({ kind, type: "any", body, ...(kind === "ask" ? { id } : {}) });
+    }
+    await settled();
+    assertEquals(running, expected, `${kind} of ${body.length} bytes`);
+  }
+});
+
+Deno.test("limit: who sends waits while so much was not taken", async () => {
+  using other = new Other();
+  const { session } = other;
+  await other.takesNothing();
+  const body = "x".repeat(SEND_WAITS_BYTES / 4);
+  let sent = 0;
+  const sending = Array.from({ length: 10 }, () => session.tell(Any, body).then(() => sent++));
+  await settled();
+  assertEquals(sent, 3, "the fourth goes over it");
+  assert(session.queued > SEND_WAITS_BYTES && session.queued < SEND_WAITS_BYTES + body.length);
+  // Questions wait, too.
+  const asked = assertRejects(() => session.ask(Any, body), AskError);
+  await settled();
+  assert(session.queued < SEND_WAITS_BYTES + body.length);
+  other.takesAll();
+  await Promise.all(sending);
+  await settled();
+  assertEquals([other.heard("tell"), other.heard("ask")], [10, 1]);
+  session.close();
+  await asked;
+});
+
+Deno.test("limit: news are left out and counted where so much was not taken", async () => {
+  using other = new Other();
+  const { session } = other;
+  other.says({ kind: "subscribe", prefix: "" });
+  await other.takesNothing();
+  const size = MAX_SEND_QUEUED_BYTES / 16;
+  const news = { kind: "news", topic: "t", body: encodeJson("x".repeat(size)), missed: 0 } as const;
+  const encoded = encodeEnvelope(news);
+  for (let i = 0; i < 20; i++) session.publish(news, encoded, performance.now());
+  assert(session.queued <= MAX_SEND_QUEUED_BYTES, `${session.queued} bytes`);
+  assert(session.queued > MAX_SEND_QUEUED_BYTES - encoded.length, `${session.queued} bytes`);
+  await settled();
+  other.takesAll();
+  await settled();
+  session.publish(news, encoded, performance.now());
+  await settled();
+  const [missed] = /(?<="missed":)\d+/.exec(other.connection.written) ?? [];
+  assertEquals(other.heard("news") + Number(missed), 21);
+});
+
+Deno.test("limit: who asks and takes no answer is not read where so much waits", async () => {
+  const answer = "x".repeat(MAX_SEND_QUEUED_BYTES / 16);
+  let asked = 0;
+  using other = new Other([handle(Any, () => (asked++, answer))]);
+  await other.takesNothing();
+  other.asks(1, 40);
+  await settled();
+  assertEquals(asked, 16);
+  other.takesAll();
+  await settled();
+  assertEquals([asked, other.heard("answer")], [40, 40]);
+});
+
+Deno.test("limit: an other side that takes nothing for so long is given up", async () => {
+  using clock = new FakeClock();
+  using other = new Other();
+  const { session } = other;
+  await other.takesNothing();
+  await session.tell(Any, "takes nothing");
+  // What was asked for so short a time has it look at the clock soon.
+  const late = [1, 2].map((wait) =>
+    assertRejects(() => session.ask(Any, "?", { wait }), AskError, `0.00${wait} s`)
+  );
+  clock.now += SEND_STUCK_MS - 1;
+  other.says({ kind: "ping" });
+  await within(Promise.all(late), "a look at the clock");
+  assert(session.isOpen);
+  clock.now += 1;
+  const end = await within(session.ended, "the end");
+  assertEquals(
+    [end.type, "reason" in end && end.reason],
+    ["abandoned", `nothing was taken for ${SEND_STUCK_MS / 1000} s`],
+  );
+});
+
+Deno.test("limit: events that nobody takes; the oldest go", () => {
+  const told: number[] = [];
+  const events = new Events<number>((event) => void told.push(event));
+  for (let i = 0; i < MAX_EVENTS_WAITING + 3; i++) events.tell(i);
+  assertEquals([events.stream.size, told.length], [MAX_EVENTS_WAITING, MAX_EVENTS_WAITING + 3]);
+  return events.stream.next().then((first) => assertEquals(first, 3));
+});
