@@ -88,10 +88,12 @@ export interface RawListener extends AsyncDisposable {
 
 let lastNumber = 0;
 
-class RawLinkSession implements RawSession {
+/** A {@linkcode RawSession} over a {@linkcode FramedLink}. */
+export class RawLinkSession implements RawSession {
   readonly remote: string;
   readonly frames: Stream<Uint8Array>;
   readonly ended: Promise<SessionEvent<RawSession>>;
+  /** What its session function gave, for the event at its end. */
   result: unknown;
   readonly #form: RawForm;
   readonly #link: FramedLink;
@@ -100,8 +102,10 @@ class RawLinkSession implements RawSession {
   readonly #tell: (event: SessionEvent<RawSession>) => void;
   #settle!: (event: SessionEvent<RawSession>) => void;
   #waiting = 0;
+  #isDeaf = false;
   #isOver = false;
 
+  /** Takes the connection over; its end is told with `tell`. */
   constructor(
     connection: Connection,
     form: RawForm,
@@ -128,7 +132,7 @@ class RawLinkSession implements RawSession {
       this.#waiting += body.length;
       // It belongs to the link.
       this.frames.push(body.slice());
-      if (this.#isFull) this.#link.pause(true);
+      this.#judge();
     },
     heard: () => {},
     sent: () => this.#room.taken(),
@@ -138,14 +142,17 @@ class RawLinkSession implements RawSession {
     heardAll: () => this.frames.end(),
   };
 
-  get #isFull(): boolean {
-    return this.#waiting >= MAX_INBOX_BYTES || this.frames.size >= MAX_INBOX_MESSAGES;
+  #taken(length: number): void {
+    this.#waiting -= length;
+    if (this.#isDeaf) this.#judge();
   }
 
-  #taken(length: number): void {
-    const wasFull = this.#isFull;
-    this.#waiting -= length;
-    if (wasFull && !this.#isFull) this.#link.pause(false);
+  /** Stops reading, or goes on. */
+  #judge(): void {
+    const isDeaf = this.#waiting >= MAX_INBOX_BYTES || this.frames.size >= MAX_INBOX_MESSAGES;
+    if (isDeaf === this.#isDeaf) return;
+    this.#isDeaf = isDeaf;
+    this.#link.pause(isDeaf);
   }
 
   async send(data: Uint8Array | string): Promise<void> {

@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers";
 import { encodeEnvelope } from "../../lib/messaging/envelope.ts";
 import { encodeJson } from "../../lib/messaging/json.ts";
 import { LinkSession } from "../../lib/messaging/link_session.ts";
+import { RawLinkSession } from "../../lib/messaging/raw.ts";
 import { Registry } from "../../lib/messaging/registry.ts";
 import { Events } from "../../lib/messaging/session_event.ts";
 import { anything, AskError, defineMessage, handle, type Handler } from "../../lib/mod.ts";
@@ -195,6 +196,33 @@ Deno.test("limit: who asks and takes no answer is not read where so much waits",
   other.takesAll();
   await settled();
   assertEquals([asked, other.heard("answer")], [40, 40]);
+});
+
+Deno.test("limit: raw frames and pieces that nobody takes, in number and in bytes", async () => {
+  for (
+    const [form, length, expected] of [
+      ["frames", 10, MAX_INBOX_MESSAGES],
+      ["frames", MAX_INBOX_BYTES / 4, 4],
+      ["bytes", 10, MAX_INBOX_MESSAGES],
+    ] as const
+  ) {
+    const connection = new FakeConnection();
+    const session = new RawLinkSession(connection, form, () => {});
+    const count = 3 * expected;
+    const bytes = new Uint8Array(length).fill(0x20);
+    const piece = form === "frames" ? encodeFrame(bytes) : bytes;
+    for (let i = 0; i < count; i++) connection.arrives(piece);
+    await settled();
+    assertEquals(session.frames.size, expected, `${form} of ${length} bytes`);
+    let taken = 0;
+    for (; session.frames.size > 0; taken++) {
+      assertEquals((await session.frames.next())?.length, length);
+      await settled();
+      assertEquals(session.frames.size, Math.min(expected, count - taken - 1));
+    }
+    assertEquals(taken, count);
+    session.close();
+  }
 });
 
 Deno.test("limit: an other side that takes nothing for so long is given up", async () => {
