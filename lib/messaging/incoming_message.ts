@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeJson } from "./json.ts";
+import { encodeJson, type JsonText } from "./json.ts";
 import type { LinkSession } from "./link_session.ts";
 import type { MessageType } from "./message_type.ts";
 import type { Message } from "./session.ts";
@@ -66,8 +66,14 @@ export class IncomingMessage implements Message {
 
   async reply(body: unknown = null): Promise<void> {
     if (this.id === undefined) return;
-    const written = encodeJson(body);
-    if (this.#withdrawn === undefined) await this.session.answer(this.id, written);
+    let written: JsonText | undefined = encodeJson(body);
+    // Where many were asked for at once their answers wait as values, not as text.
+    while (this.session.isFull) {
+      written = undefined;
+      await this.session.room();
+    }
+    if (this.#withdrawn !== undefined) return;
+    await this.session.answer(this.id, written ?? encodeJson(body));
   }
 
   refuse(reason: string): void {

@@ -15,6 +15,7 @@ import {
   MAX_NEWS_TOPIC,
   MAX_NEWS_WAITING,
   MAX_NEWS_WAITING_BYTES,
+  MAX_SEND_QUEUED_BYTES,
   SEND_STUCK_MS,
 } from "../wire/limits.ts";
 import type { Action, Outcome } from "./action.ts";
@@ -125,6 +126,11 @@ export class LinkSession implements Session {
   /** May more be sent at once? */
   get hasRoom(): boolean {
     return this.#room.isFree;
+  }
+
+  /** Does so much wait that nothing more is sent? Not where it has ended: that is told by other means. */
+  get isFull(): boolean {
+    return this.isOpen && this.#link.queued > MAX_SEND_QUEUED_BYTES;
   }
 
   /** Resolves when more may be sent. */

@@ -198,6 +198,29 @@ Deno.test("limit: who asks and takes no answer is not read where so much waits",
   assertEquals([asked, other.heard("answer")], [40, 40]);
 });
 
+Deno.test("limit: answers wait where so much was not taken, however many were asked for at once", async () => {
+  const answer = "x".repeat(MAX_SEND_QUEUED_BYTES / 16);
+  for (const reply of [() => answer, () => Promise.resolve(answer)]) {
+    using other = new Other([handle(Any, reply)]);
+    await other.takesNothing();
+    const asks = Array.from({ length: 40 }, (_, i) => {
+      return new TextDecoder().decode(frame({ kind: "ask", id: i + 1, type: "any", body: null }));
+    });
+    // One read.
+    other.connection.arrives(asks.join(""));
+    await settled();
+    assert(other.session.queued > MAX_SEND_QUEUED_BYTES);
+    // It takes one write after the other, and at no time more than that waits.
+    while (other.connection.pending > 0) {
+      const { queued } = other.session;
+      assert(queued < MAX_SEND_QUEUED_BYTES + 2 * answer.length, `${queued} bytes`);
+      other.connection.take(Infinity);
+      await settled();
+    }
+    assertEquals(other.heard("answer"), 40);
+  }
+});
+
 Deno.test("limit: raw frames and pieces that nobody takes, in number and in bytes", async () => {
   for (
     const [form, length, expected] of [
