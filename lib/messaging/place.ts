@@ -40,6 +40,8 @@ class Waiting {
   #bytes = 0;
 
   add(message: IncomingMessage): void {
+    // It may have been given up in the breath in which it was sent.
+    if (message.isWithdrawn) return;
     const isFull = this.#stream.size >= MAX_REQUESTS_WAITING ||
       this.#bytes >= MAX_REQUESTS_WAITING_BYTES;
     if (isFull) return message.refuse("too many wait there already");

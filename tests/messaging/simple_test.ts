@@ -14,12 +14,13 @@ import {
   waitForMessage,
   waitForNews,
 } from "../../lib/mod.ts";
+import { encodeFrame } from "../../lib/wire/frame_codec.ts";
 import {
   MAX_BODY_BYTES,
   MAX_REQUESTS_WAITING,
   MAX_REQUESTS_WAITING_BYTES,
 } from "../../lib/wire/limits.ts";
-import { freePort } from "../support/messaging.ts";
+import { freePort, Stranger } from "../support/messaging.ts";
 
 const warnings: string[] = [];
 await configure({
@@ -219,6 +220,19 @@ test("requests that nobody takes wait, so many bytes of them", async (address) =
   for (let i = 0; i < few; i++) await (await waitForMessage(address, IN_TIME))?.reply("taken");
   assertEquals(await Promise.all(sent), Array.from({ length: few + 1 }, () => "taken"));
   assertEquals(warnings.length, 1, warnings.join());
+});
+
+test("what was given up before it could wait is not taken", async (address) => {
+  assertEquals(await waitForCommand(address, { wait: 0 }), null);
+  using stranger = await Stranger.connect(address);
+  const say = (value: unknown) => encodeFrame(new TextEncoder().encode(JSON.stringify(value)));
+  for (const [id, word] of [[1, "LEFT"], [2, "RIGHT"]] as const) {
+    const asked = say({ kind: "ask", id, type: "command", body: [word] });
+    const givenUp = say({ kind: "cancel", id });
+    // The first is asked and given up in one breath.
+    await stranger.bytes(id === 1 ? new Uint8Array([...asked, ...givenUp]) : asked);
+  }
+  assertEquals(await waitForCommand(address), ["RIGHT"]);
 });
 
 test("commands: words; taken or not at all", async (address) => {
