@@ -42,6 +42,11 @@ export class Answers {
     return this.#at;
   }
 
+  /** How many askers are known by their address until then. */
+  get waiting(): number {
+    return this.#askers.size;
+  }
+
   /**
    * Somebody asked for these. `asker` is undefined where all are to be answered. `alone`: only this
    * beacon can have what is asked for, so it needn't wait.

@@ -10,6 +10,7 @@ import type { Own } from "../../lib/discovery/own_adverts.ts";
 import type { BeaconRecord } from "../../lib/wire/beacon_codec.ts";
 import {
   MAX_BEACON_ANSWERS_PER_SECOND,
+  MAX_BEACON_ASKERS,
   MAX_BEACON_PEERS,
   MAX_BEACON_SEND_BYTES,
   MAX_BEACON_SOURCES,
@@ -248,6 +249,17 @@ Deno.test("answers: two askers are answered one by one, more by one datagram to 
   assertEquals(answers.collect(3_001), undefined);
   answers.add([own], { ...asker(1), alone: true }, 3_001);
   assertEquals(answers.collect(3_001)?.askers.length, 1, "but who asks alone is answered");
+});
+
+Deno.test("answers: so many askers are remembered; beyond them all are answered", () => {
+  const own = { castAt: -Infinity } as Own;
+  const answers = new Answers(() => 0.5);
+  for (let port = 1; port <= MAX_BEACON_ASKERS + 10; port++) {
+    answers.add([own], { asker: { hostname: "10.0.0.1", port }, alone: false }, 1_000);
+    assertEquals(answers.waiting, Math.min(port, MAX_BEACON_ASKERS));
+  }
+  assertEquals(answers.collect(2_000), { adverts: [own], askers: [] });
+  assertEquals(answers.waiting, 0);
 });
 
 Deno.test("answers: there is a number of them in a second", () => {

@@ -3,6 +3,7 @@ import { type Candidate, type JoinAction, Joiner, type MeshView } from "../../li
 import { type Placed, ringNeighbours, ringPlace } from "../../lib/mesh/joiner_ring.ts";
 import {
   MAX_JOIN_ADDRESSES,
+  MAX_JOIN_ATTEMPTS,
   MAX_JOIN_ATTEMPTS_PER_SECOND,
   MAX_JOIN_CANDIDATES,
 } from "../../lib/wire/limits.ts";
@@ -243,8 +244,8 @@ Deno.test("joiner: attempts under way are bounded, and the slow are passed over"
   const first = hand.run(1_000).length;
   // Nobody answers, and nobody refuses: others are tried, but not everybody at once.
   const second = hand.run(30_000).length;
-  assert(first >= 2 && first <= 8, `${first}`);
-  assertEquals(first + second, 8);
+  assert(first >= 2 && first <= MAX_JOIN_ATTEMPTS, `${first}`);
+  assertEquals(first + second, MAX_JOIN_ATTEMPTS);
 });
 
 Deno.test("joiner: attempts are bounded in a second, whatever is seen, and go on later", () => {

@@ -30,9 +30,6 @@ const WITHOUT_TEST: Readonly<Record<string, string>> = {
   GATHER_TIMEOUT: "a time of the mesh; tests/e2e has 2 s",
   HANDSHAKE_PAUSE_MS: "a pause of one ms",
   // Nobody has gone over these yet.
-  LINK_QUEUE_BYTES: "a link is dropped for taking nothing long before",
-  MAX_BEACON_ASKERS: "more than two are answered together: nothing but memory shows it",
-  MAX_JOIN_ATTEMPTS: "MAX_JOIN_ATTEMPTS_PER_SECOND comes first",
   MAX_UNWRITTEN_BYTES: "tests/store/slow_test.ts goes over it, with a slow disk",
 };
 
