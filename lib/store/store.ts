@@ -143,6 +143,8 @@ export class Store implements AsyncDisposable {
 
   /** Whether speakers should wait: the disk can't follow. */
   get congested(): boolean {
+    // While the disk is at work it tells nothing, and that may take long.
+    if (!this.#isCongested) this.#noteCongestion();
     return this.#isCongested;
   }
 

@@ -29,8 +29,6 @@ const WITHOUT_TEST: Readonly<Record<string, string>> = {
   ROUTE_TIMEOUT: "a time of the mesh",
   GATHER_TIMEOUT: "a time of the mesh; tests/e2e has 2 s",
   HANDSHAKE_PAUSE_MS: "a pause of one ms",
-  // Nobody has gone over these yet.
-  MAX_UNWRITTEN_BYTES: "tests/store/slow_test.ts goes over it, with a slow disk",
 };
 
 function* sources(folder: string): Generator<string> {
