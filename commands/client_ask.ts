@@ -10,6 +10,7 @@ import { reason } from "../lib/cli/reason.ts";
 import { harmlessJson } from "../lib/client/harmless.ts";
 import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
 import { formatAddress, type HostPort } from "../lib/net/address.ts";
+import { anySignal } from "../lib/net/signals.ts";
 import { RecordStream } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
 import { MAX_LINE_BYTES, MIB } from "../lib/wire/limits.ts";
@@ -46,7 +47,7 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
     throw new UsageError("--ask takes one line of text, of 8 KiB at the most");
   }
   const late = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([late, io.signal]);
+  const signal = anySignal(late, io.signal);
   const stopped = () => {
     if (!late.aborted) return EXIT.ok;
     const at = formatAddress(server);

@@ -10,6 +10,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { formatAddress, type HostPort, parseTarget } from "../lib/net/address.ts";
 import type { BeaconFlagValues } from "./beacon_flags.ts";
 import { checkedAddress, findServer, resolveTarget, type TargetRole } from "./target.ts";
+import { anySignal } from "../lib/net/signals.ts";
 
 /** The server that a client is for. */
 export interface ClientTarget {
@@ -48,7 +49,7 @@ export async function clientTarget(
   }
   const { timeout } = flags;
   const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000);
-  const signal = late === undefined ? io.signal : AbortSignal.any([io.signal, late]);
+  const signal = anySignal(io.signal, late);
   try {
     let name = target?.name;
     let address: HostPort;

@@ -12,6 +12,7 @@ import { visible } from "../lib/wire/text.ts";
 import { openBeacon } from "./beacon_open.ts";
 import type { Discovering } from "./discover.ts";
 import { foundJson } from "./discover_text.ts";
+import { anySignal } from "../lib/net/signals.ts";
 
 /** While so much waits to be printed no more is, in bytes. */
 const MAX_PRINTED_BYTES = 1 * MIB;
@@ -24,7 +25,7 @@ export async function watch({ flags, name, io }: Discovering): Promise<number> {
   if (blocked !== undefined) io.stderr.write(`talker: ${blocked}\n`);
   const finder = new Finder(beacon, networkzero);
   const over = flags.wait === undefined ? [] : [AbortSignal.timeout(flags.wait * 1000)];
-  const signal = AbortSignal.any([io.signal, ...over]);
+  const signal = anySignal(io.signal, ...over);
   for await (const event of finder.watch(name ?? "*", signal)) {
     io.stdout.write(`${flags.json ? json(event) : text(event)}\n`);
     if (io.stdout.queued > MAX_PRINTED_BYTES) await io.stdout.flush();

@@ -15,6 +15,7 @@ import { reason } from "../lib/cli/reason.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { newNodeId } from "../lib/mesh/identity.ts";
 import { parseTarget } from "../lib/net/address.ts";
+import { anySignal } from "../lib/net/signals.ts";
 import { listenTcp } from "../lib/net/tcp_server.ts";
 import type { Endpoint, Listener } from "../lib/net/transport.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
@@ -260,7 +261,7 @@ async function takePart(part: Part): Promise<number> {
   const timer = flags.timeout === undefined
     ? undefined
     : setTimeout(() => stop.abort(), flags.timeout * 1000);
-  const signal = AbortSignal.any([io.signal, stop.signal]);
+  const signal = anySignal(io.signal, stop.signal);
   void speak(driver, participant, io, signal);
   await stopped(signal);
   clearTimeout(timer);

@@ -10,6 +10,7 @@ import { keepUp } from "../lib/link/keep_up.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { distanceTo, keyOf } from "../lib/mesh/keepers.ts";
 import { Topology } from "../lib/mesh/topology.ts";
+import { anySignal } from "../lib/net/signals.ts";
 import { listenTcp } from "../lib/net/tcp_server.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
 import { censusLines } from "../lib/talker/census.ts";
@@ -47,7 +48,7 @@ export async function look(options: LookOptions): Promise<number> {
   room.flush();
   joining?.(driver);
   const stop = new AbortController();
-  const signal = AbortSignal.any([io.signal, stop.signal]);
+  const signal = anySignal(io.signal, stop.signal);
   try {
     const links = new Links(driver, targets, reached, signal);
     // When each TARGET has turned it down, and nobody can come from elsewhere, there is nothing to wait for.
@@ -132,7 +133,7 @@ class Links {
       void keepUp({
         distance: distanceTo(to),
         random,
-        signal: AbortSignal.any([signal, over.signal]),
+        signal: anySignal(signal, over.signal),
         isUp: () => false,
         attempt,
         failed() {},

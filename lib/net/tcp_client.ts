@@ -8,6 +8,7 @@ import { encodeFrame, FrameDecoder } from "../wire/frame_codec.ts";
 import { LineDecoder } from "../wire/line_codec.ts";
 import { decodeText, encodeText } from "../wire/text.ts";
 import type { HostPort } from "./address.ts";
+import { anySignal } from "./signals.ts";
 import type { Connection } from "./transport.ts";
 
 /** How {@linkcode connectTcp} connects. */
@@ -49,7 +50,7 @@ async function connectOnce(
   { signal, timeoutMs = 10_000 }: ConnectOptions,
 ): Promise<Connection> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  const both = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const both = anySignal(signal, timeout);
   try {
     // `signal` is not in the types of all the versions of Deno that have it.
     const connectOptions = { hostname, port, signal: both };

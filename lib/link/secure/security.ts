@@ -4,6 +4,7 @@
  * @module
  */
 
+import { anySignal } from "../../net/signals.ts";
 import type { Connection } from "../../net/transport.ts";
 import { HANDSHAKE_MS } from "../../wire/limits.ts";
 import type { RateLimiter } from "../rate_limiter.ts";
@@ -83,7 +84,7 @@ export async function secureOutgoing(
   const { purpose, mesh = "", secrets } = security;
   const timeout = AbortSignal.timeout(HANDSHAKE_MS);
   const close = () => closeQuietly(connection);
-  const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+  const either = anySignal(timeout, signal);
   either.addEventListener("abort", close, { once: true });
   try {
     const sodium = await loadSodium();
