@@ -22,6 +22,7 @@ import type { Notification } from "./notification.ts";
 import type {
   Notifications,
   Receipts,
+  ReceiptState,
   SubscribeOptions,
   Subscriber,
   TopicCount,
@@ -40,6 +41,9 @@ import { EVERYTHING, isTopic } from "../wire/topic.ts";
 const SWEEP_EVERY_MS = 60_000;
 
 export type { BoardOptions, BoardReceipt, Publication } from "./board_options.ts";
+
+/** How far a notification can have come, for one who was in the mode several times. */
+const PROGRESS: readonly ReceiptState[] = ["expired", "queued", "delivered", "acknowledged"];
 
 const CLOCK: BoardClock = { now: () => performance.now(), wall: () => Date.now() };
 const ALONE = { id: "0".repeat(16), incarnation: 1, name: "server" };
@@ -313,11 +317,24 @@ export class Board implements Notifications {
       if (state !== undefined) receipts.push({ recipient, server, state, key });
     }
     const server = this.#node.name;
-    for (const session of this.sessions.nameless(entry.topic)) {
-      const state = session.stateOf(entry);
-      if (state !== undefined) receipts.push({ recipient: session.subscriber.nick, server, state });
+    for (const [{ nick: recipient }, state] of this.#namelessStates(entry)) {
+      receipts.push({ recipient, server, state });
     }
     return sortReceipts(receipts);
+  }
+
+  /** How far it has come for each nameless one: who was in the mode several times counts once. */
+  #namelessStates(entry: Entry): Map<Subscriber, ReceiptState> {
+    const states = new Map<Subscriber, ReceiptState>();
+    for (const session of this.sessions.nameless(entry.topic)) {
+      const { subscriber } = session, state = session.stateOf(entry);
+      const before = states.get(subscriber);
+      if (state === undefined) continue;
+      if (before === undefined || PROGRESS.indexOf(state) > PROGRESS.indexOf(before)) {
+        states.set(subscriber, state);
+      }
+    }
+    return states;
   }
 
   async receipts(id: string, wait: number): Promise<Receipts | undefined> {

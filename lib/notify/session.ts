@@ -45,6 +45,8 @@ export class Session implements Subscription, Listener {
   #end = Infinity;
   readonly #unacknowledged = new Oldest<number>();
   #unknownUpTo = 0;
+  /** What it acknowledged and asked for again, by index. */
+  #acknowledgedBefore: ReadonlySet<number> = new Set();
   // A named one's: what it asked for again although it does not wait, and what was dropped after it was pushed.
   #again = new Set<Entry>();
   readonly #overflow = new Set<number>();
@@ -122,6 +124,8 @@ export class Session implements Subscription, Listener {
       named !== undefined && entry.droppedFor?.has(named) === true;
     this.#lost += dropped.filter((entry) => !isCounted(entry)).length;
     if (named === undefined) {
+      const acknowledged = found.filter((entry) => this.stateOf(entry) === "acknowledged");
+      this.#acknowledgedBefore = new Set(acknowledged.map(({ index }) => index));
       this.#takesOld = true;
       this.#first = Math.min(this.#first, found[0]?.index ?? Infinity);
       for (const entry of dropped) (entry.droppedFor ??= new Set()).add(this);
@@ -276,6 +280,7 @@ export class Session implements Subscription, Listener {
     if (index < this.#first || index > this.#end || !this.#wants(entry)) return undefined;
     if (this.#isBefore(entry)) return undefined;
     if (entry.droppedFor?.has(this)) return "expired";
+    if (this.#acknowledgedBefore.has(index)) return "acknowledged";
     if (index > this.#pushed) return this.#active ? "queued" : "expired";
     if (this.#unacknowledged.has(index) || index <= this.#unknownUpTo) return "delivered";
     return "acknowledged";

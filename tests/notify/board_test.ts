@@ -37,6 +37,25 @@ Deno.test("board: nothing is pushed before the answer to the request is out", ()
   assertEquals(reader.texts, ["1", "2"]);
 });
 
+Deno.test("board: what a nameless one acknowledged stays so when it asks for all again, and it counts once", () => {
+  const { board, say } = setUp();
+  const reader = new Reader().enter(board);
+  const [one, two] = say("a", "1", "2").map(({ id }) => id) as [string, string];
+  const state = () =>
+    [one, two].map((id) => board.receiptsHere(id)!.map(({ state }) => state).join());
+  reader.subscription!.acknowledge(one);
+  assertEquals(state(), ["acknowledged", "delivered"]);
+  reader.enter(board, { since: "all" });
+  assertEquals(reader.texts, ["1", "2", "1", "2"]);
+  assertEquals(state(), ["acknowledged", "delivered"]);
+  // And after normal mode.
+  reader.subscription!.leave();
+  reader.enter(board, { since: "all" });
+  assertEquals(state(), ["acknowledged", "delivered"]);
+  reader.subscription!.acknowledge(two);
+  assertEquals(state(), ["acknowledged", "acknowledged"]);
+});
+
 Deno.test("board: since follows the order of arrival, and an unknown id is told", () => {
   const { board, say } = setUp();
   const ids = say("a", "1", "2", "3").map(({ id }) => id);
