@@ -11,7 +11,7 @@ import { isFromThisMachine } from "../lib/net/tcp_server.ts";
 import type { Listener } from "../lib/net/transport.ts";
 import { encodeFrame } from "../lib/wire/frame_codec.ts";
 import { encodeText } from "../lib/wire/text.ts";
-import { refusals } from "./refusals.ts";
+import { CLIENTS_REFUSED, refusals } from "./refusals.ts";
 import { ENCRYPTED_ONLY } from "./security_flags.ts";
 
 const log = getLogger(["talker", "server"]);
@@ -31,8 +31,9 @@ export function clientListener(
   listener: Listener,
   { framed, security, allowPlain }: ClientListenerOptions,
 ): Listener {
-  const refused = refusals((from, why) =>
-    log.warn("Refused a client from {from}: {why}", { from, why })
+  const refused = refusals(
+    CLIENTS_REFUSED,
+    (from, why) => log.warn("Refused a client from {from}: {why}", { from, why }),
   );
   if (security === undefined) return plainListener(listener, refused);
   const line = encodeText(ENCRYPTED_ONLY);

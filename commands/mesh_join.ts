@@ -30,7 +30,7 @@ import type { Connection, Endpoint, Listener } from "../lib/net/transport.ts";
 import { encodeFrame } from "../lib/wire/frame_codec.ts";
 import { encodeMeshMessage } from "../lib/wire/mesh_message.ts";
 import { MAX_SERVER_NAME } from "../lib/wire/limits.ts";
-import { refusals } from "./refusals.ts";
+import { LINKS_REFUSED, refusals } from "./refusals.ts";
 import { checkedAddress } from "./target.ts";
 
 const log = getLogger(["talker", "mesh"]);
@@ -113,7 +113,7 @@ export function newNode(options: NodeOptions): MeshDriver {
 /** What a reason begins with when a link can't be encrypted as both sides want it. */
 const NOT_AUTHORISED = "not authorised";
 /** Why a link without encryption is refused. */
-const ENCRYPTED_HERE = "links are encrypted here (--encrypted)";
+const ENCRYPTED_HERE = "links are encrypted here (--encrypted or --secret-file)";
 
 /** Is this why a link failed: one side encrypts and the other doesn't, or their secrets differ? */
 export function isNotAuthorised(why: string): boolean {
@@ -165,8 +165,9 @@ const ENCRYPTED_LINKS_ONLY = encodeFrame(encodeMeshMessage({
 
 /** Takes links at a listener, encrypted if `security` says so. Whoever doesn't fit is told, and logged. */
 export function linkListener(listener: Listener, security: Security | undefined): Listener {
-  const refused = refusals((from, why) =>
-    log.warn("Refused a link from {from}: {why}", { from, why })
+  const refused = refusals(
+    LINKS_REFUSED,
+    (from, why) => log.warn("Refused a link from {from}: {why}", { from, why }),
   );
   if (security === undefined) return plainListener(listener, refused);
   return new SecureListener(listener, {

@@ -1,18 +1,28 @@
 /**
- * Telling the log who was refused: who is refused tries on, and would fill it.
+ * Telling the log who was refused: who is refused may try on, and would fill it.
  *
  * @module
  */
 
-import { Said } from "../lib/mesh/said.ts";
+import { RateLimiter } from "../lib/link/rate_limiter.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
+import type { Rate } from "../lib/wire/limits.ts";
 
-/** Calls `tell` for each host and reason, but not again and again. */
+/** Servers try on by themselves: a host and reason are told once a minute. */
+export const LINKS_REFUSED: Rate = { burst: 1, everyMs: 60_000 };
+/** People try a few times, and look at the log after each. */
+export const CLIENTS_REFUSED: Rate = { burst: 10, everyMs: 6_000 };
+
+/** Calls `tell` for each host and reason, but not more often than `rate` allows. */
 export function refusals(
+  rate: Rate,
   tell: (from: string, why: string) => void,
 ): (remote: Endpoint, why: string) => void {
-  const said = new Said();
+  const told = new RateLimiter(rate);
   return ({ hostname }, why) => {
-    if (!said.lately(`${hostname} ${why}`, performance.now())) tell(hostname, why);
+    const what = `${hostname} ${why}`, now = performance.now();
+    if (!told.allows(what, now)) return;
+    told.use(what, now);
+    tell(hostname, why);
   };
 }

@@ -287,6 +287,8 @@ export const MAX_HALF_OPEN = 1024;
 export const MAX_HALF_OPEN_PER_ADDRESS = 128;
 /** How long a key exchange may take, in milliseconds. */
 export const HANDSHAKE_MS = 5_000;
+/** The rest of a record that was begun must come within this of the last byte, in milliseconds: else its length was altered, or the other side is gone. */
+export const RECORD_MS = 15_000;
 /** Pause after each key exchange, in milliseconds: each takes one or two of computing, and others wait meanwhile. */
 export const HANDSHAKE_PAUSE_MS = 1;
 /** How long a server that takes plain connections, too, waits for the first bytes of an encrypted one, in milliseconds. */
@@ -295,8 +297,8 @@ export const GREET_PLAINLY_MS = 300;
 export const MAX_UNPROVEN_PER_ADDRESS = 16;
 /** Who encrypts has spoken after this long, in milliseconds; who has not is told why it gets no greeting. Less than the time of a key exchange. */
 export const SPEAKS_FIRST_MS = 3_000;
-/** Wrong secrets of one address: typing errors, and one box with an old secret; then 43,200 guesses a day. */
-export const WRONG_SECRETS: Rate = { burst: 20, everyMs: 2_000 };
+/** Wrong secrets of one address: typing errors, and a box with an old secret that tries on; then 43,200 guesses a day. */
+export const WRONG_SECRETS: Rate = { burst: 100, everyMs: 2_000 };
 
 // What is written to disk (lib/store).
 

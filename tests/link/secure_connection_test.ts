@@ -1,5 +1,12 @@
 import { setImmediate } from "node:timers";
-import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import { concat } from "../../lib/link/secure/bytes.ts";
 import {
@@ -8,6 +15,7 @@ import {
   RecordSealer,
   STREAM_HEADER_BYTES,
 } from "../../lib/link/secure/record_cipher.ts";
+import { SecureConnection } from "../../lib/link/secure/secure_connection.ts";
 import { parseSecrets, SecretError, stretchSecret } from "../../lib/link/secure/secret.ts";
 import { plainListener, SecureListener } from "../../lib/link/secure/secure_listener.ts";
 import { Initiator } from "../../lib/link/secure/handshake.ts";
@@ -22,7 +30,7 @@ import { connectTcp } from "../../lib/net/tcp_client.ts";
 import { listenTcp } from "../../lib/net/tcp_server.ts";
 import type { Connection } from "../../lib/net/transport.ts";
 import { RemoteFault } from "../../lib/wire/errors.ts";
-import { MAX_HALF_OPEN_PER_ADDRESS, WRONG_SECRETS } from "../../lib/wire/limits.ts";
+import { MAX_HALF_OPEN_PER_ADDRESS, RECORD_MS, WRONG_SECRETS } from "../../lib/wire/limits.ts";
 import { decodeText, encodeText } from "../../lib/wire/text.ts";
 
 const sodium = await loadSodium();
@@ -267,6 +275,52 @@ Deno.test("plain listener: an encrypted opening is told of, and answered by an e
   await failed;
   assertEquals(told, ["It encrypts, and this side does not: start it with --encrypted"]);
   plain.close();
+});
+
+Deno.test("plain listener: who encrypts is told so also where nothing was written yet", async () => {
+  const plain = plainListener(listenTcp({ hostname: "127.0.0.1", port: 0 }), () => {});
+  for (let i = 0; i < 20; i++) {
+    const outgoing = connectTcp({ host: "127.0.0.1", port: plain.addr.port })
+      .then((connection) => secureOutgoing(connection, CLIENT));
+    const failed = assertRejects(() => outgoing, SecurityError, "does not encrypt");
+    const connection = await plain.accept();
+    assertEquals(await connection.read(new Uint8Array(512)), null);
+    connection.close();
+    await failed;
+  }
+  plain.close();
+});
+
+Deno.test("encrypted connection: a record whose rest does not come ends it", async () => {
+  const listener = listenTcp({ hostname: "127.0.0.1", port: 0 });
+  const [from, to] = await Promise.all([
+    connectTcp({ host: "127.0.0.1", port: listener.addr.port }),
+    listener.accept(),
+  ]);
+  listener.close();
+  const keys = { sending: KEY.slice(), receiving: KEY.slice() };
+  const reader = new SecureConnection(to, { sodium, keys, rest: new Uint8Array(0) });
+  const [header, record] = stream(["hello"]) as [Uint8Array, Uint8Array];
+  // The length says more than was sent.
+  record[0] = 0x7f;
+  await from.write(header);
+  await from.write(record);
+  const timers = [globalThis.setTimeout, globalThis.clearTimeout] as const;
+  let waited = 0;
+  globalThis.setTimeout = ((action: () => void, ms: number) => {
+    if (ms !== RECORD_MS) return timers[0](action, ms);
+    waited++;
+    return timers[0](action);
+  }) as typeof setTimeout;
+  try {
+    const fault = await assertRejects(() => reader.read(new Uint8Array(64)), RemoteFault);
+    assertStringIncludes(fault.message, "did not come within 15 s");
+  } finally {
+    globalThis.setTimeout = timers[0];
+  }
+  assert(waited > 0);
+  reader.close();
+  from.close();
 });
 
 Deno.test("secure listener: who is wrong too often must wait, and half-open ones of an address are bounded", async () => {

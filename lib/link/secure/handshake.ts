@@ -193,7 +193,7 @@ export class Initiator implements Handshake {
     }
     this.#state = { is: "over" };
     const step = "refused" in reply
-      ? { is: "failed", failure: failure(reply.refused, "told") } as const
+      ? { is: "failed", failure: failure(reply.refused, "told", this.#options.purpose) } as const
       : this.#conclude(reply, received);
     this.#own.forget();
     return step;
@@ -211,7 +211,7 @@ export class Initiator implements Handshake {
     const refuse = (): HandshakeStep => ({
       is: "failed",
       send: writeConclusion(STATUS.refused, 0, new Uint8Array(PROOF_BYTES)),
-      failure: failure("refused", "found"),
+      failure: failure("refused", "found", this.#options.purpose),
     });
     const common = this.#own.meet(reply.key);
     if (common === undefined) return refuse();
@@ -288,13 +288,17 @@ export class Responder implements Handshake {
     const refused = "refused" in opening ? opening.refused : this.#objection(opening);
     if (refused !== undefined) {
       const send = refused === "plain" ? undefined : writeRefusal(refused);
-      return { is: "failed", failure: failure(refused, "found"), ...(send && { send }) };
+      return {
+        is: "failed",
+        failure: failure(refused, "found", this.#options.purpose),
+        ...(send && { send }),
+      };
     }
     const send = this.#reply(opening as OpeningMessage, received);
     if (send === undefined) {
       return {
         is: "failed",
-        failure: failure("refused", "found"),
+        failure: failure("refused", "found", this.#options.purpose),
         send: writeRefusal("refused"),
       };
     }
@@ -365,7 +369,10 @@ export class Responder implements Handshake {
     const keys = status === STATUS.ok ? candidates[pair] : undefined;
     const proof = received.subarray(2, length);
     if (keys === undefined || !this.#options.sodium.memcmp(keys.initiatorProof, proof)) {
-      return { is: "failed", failure: failure("refused", status === STATUS.ok ? "found" : "told") };
+      return {
+        is: "failed",
+        failure: failure("refused", status === STATUS.ok ? "found" : "told", this.#options.purpose),
+      };
     }
     return {
       is: "done",

@@ -58,18 +58,22 @@ export interface Failure {
   readonly text: string;
 }
 
-/** The reason in words; `told` by the other side, or `found` on this one. */
-export function failure(code: FailureCode, by: "told" | "found"): Failure {
+/** The reason in words, for a connection of that purpose; `told` by the other side, or `found` on this one. */
+export function failure(code: FailureCode, by: "told" | "found", purpose: Purpose): Failure {
+  if (code === "refused" && purpose === "peer") return { code, text: OTHER_SECRET_OR_MESH };
   return { code, text: by === "told" ? TOLD[code] : FOUND[code] };
 }
 
+const OTHER_SECRET_OR_MESH = "Refused: the secret, or the name of the mesh, is another one there";
+
 const TOLD: Readonly<Record<FailureCode, string>> = {
-  plain: "The other side does not encrypt: start it with --encrypted, or leave that out here",
+  plain: "The other side does not encrypt: start it with --encrypted or --secret-file as here, " +
+    "or leave that out here",
   version: "The other side has a version that does not fit this one: update the older one",
   purpose: "The other side serves something else at that port",
   "secret-needed": "The other side asks for a secret: give --secret-file",
   "no-secret": "The other side has no secret: leave out --secret-file here, or give it one",
-  refused: "Refused: the secret, or the name of the mesh, is another one there",
+  refused: "Refused: the secret is another one there",
   busy: "The other side takes nobody from here for a moment: too many wrong secrets came from here",
 };
 

@@ -115,6 +115,11 @@ export class RecordOpener {
     return this.#ended;
   }
 
+  /** True while a record has begun to come, and its rest has not. */
+  get isAmid(): boolean {
+    return this.#used > 0;
+  }
+
   /**
    * Takes what came, and gives the plain text of each record that is complete to `sink`. The bytes are
    * its own, and not kept.

@@ -5,8 +5,10 @@
  * @module
  */
 
+import { closeQuietly } from "../../net/close.ts";
 import type { Connection, Endpoint } from "../../net/transport.ts";
 import { RemoteFault } from "../../wire/errors.ts";
+import { RECORD_MS } from "../../wire/limits.ts";
 import type { SessionKeys } from "./handshake.ts";
 import { MAX_PLAIN_BYTES, RecordOpener, RecordSealer } from "./record_cipher.ts";
 import type { Sodium } from "./sodium.ts";
@@ -65,7 +67,7 @@ export class SecureConnection implements Connection {
         this.#opened(rest);
         continue;
       }
-      const count = await this.#under.read(this.#buffer);
+      const count = await this.#receive();
       if (this.#closed) throw new Error("The connection is closed");
       if (count === null) throw new RemoteFault("cut", "The encrypted connection was cut off");
       this.#opened(this.#buffer.subarray(0, count));
@@ -87,6 +89,27 @@ export class SecureConnection implements Connection {
       next = this.#plain[0];
     }
     return used;
+  }
+
+  /** Reads; the rest of a record must come in time: the length before it is not authenticated. */
+  async #receive(): Promise<number | null> {
+    if (!this.#opener.isAmid) return await this.#under.read(this.#buffer);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      closeQuietly(this.#under);
+    }, RECORD_MS);
+    try {
+      return await this.#under.read(this.#buffer);
+    } catch (error) {
+      if (!isLate) throw error;
+      throw new RemoteFault(
+        "cut",
+        `The rest of a record did not come within ${RECORD_MS / 1000} s`,
+      );
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #opened(bytes: Uint8Array): void {
@@ -153,11 +176,7 @@ export class SecureConnection implements Connection {
     if (last === undefined) return this.#under.close();
     const close = () => {
       clearTimeout(timer);
-      try {
-        this.#under.close();
-      } catch {
-        // It is closed already.
-      }
+      closeQuietly(this.#under);
     };
     const timer = setTimeout(close, CLOSE_MS);
     last.then(close, close);

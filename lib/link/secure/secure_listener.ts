@@ -4,6 +4,7 @@
  * @module
  */
 
+import { closeQuietly } from "../../net/close.ts";
 import type { Connection, Endpoint, Listener } from "../../net/transport.ts";
 import {
   GREET_PLAINLY_MS,
@@ -18,7 +19,7 @@ import { RateLimiter } from "../rate_limiter.ts";
 import { Responder } from "./handshake.ts";
 import { beginsLikeMagic, failure, writeRefusal } from "./handshake_messages.ts";
 import { PeekedConnection } from "./peeked_connection.ts";
-import { carry, closeQuietly, random, type Security, SecurityError, writeAll } from "./security.ts";
+import { carry, random, type Security, SecurityError, writeAll } from "./security.ts";
 import { loadSodium } from "./sodium.ts";
 import { Turns } from "./turns.ts";
 
@@ -165,7 +166,10 @@ export class SecureListener implements Listener {
       // The reply shows whether a guess was right: who hangs up then has guessed, too.
       if (entry.guesses > 0 && (reason === undefined || reason.code === "refused")) {
         this.#guesses.use(address, performance.now(), entry.guesses);
-        refused(connection.remoteAddr, reason?.message ?? failure("refused", "found").text);
+        refused(
+          connection.remoteAddr,
+          reason?.message ?? failure("refused", "found", this.#options.purpose).text,
+        );
       } else if (reason !== undefined) refused(connection.remoteAddr, reason.message);
       // What was said last should arrive: closed at once the system might throw it away.
       await connection.closeWrite().catch(() => {});
@@ -187,7 +191,7 @@ export class SecureListener implements Listener {
     // Who encrypts speaks first: who is silent waits for a greeting, and is told why there is none.
     if (first === undefined || !beginsLikeMagic(first)) {
       await writeAll(connection, plainRefusal);
-      throw new SecurityError(failure("plain", "found"));
+      throw new SecurityError(failure("plain", "found", purpose));
     }
     if (plain) this.#encrypts(entry);
     await this.#refuseGuessers(entry);
@@ -240,6 +244,7 @@ export function plainListener(
 /** Looks whether the first bytes are those of an encrypted connection. */
 class PlainConnection implements Connection {
   #looked = false;
+  #hasWritten = false;
 
   constructor(
     private readonly under: Connection,
@@ -262,11 +267,17 @@ class PlainConnection implements Connection {
     this.#looked = true;
     const count = await this.under.read(buffer);
     if (count === null || count < 8 || !beginsLikeMagic(buffer.subarray(0, count))) return count;
+    // Whatever was written tells it that nothing is encrypted here; else it must be told.
+    if (!this.#hasWritten) {
+      this.#hasWritten = true;
+      await writeAll(this.under, writeRefusal("plain")).catch(() => {});
+    }
     this.refused(this.remoteAddr, "It encrypts, and this side does not: start it with --encrypted");
     return null;
   }
 
   write(bytes: Uint8Array): Promise<number> {
+    this.#hasWritten = true;
     return this.under.write(bytes);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { closeQuietly } from "../../net/close.ts";
 import { anySignal } from "../../net/signals.ts";
 import type { Connection } from "../../net/transport.ts";
 import { HANDSHAKE_MS } from "../../wire/limits.ts";
@@ -120,13 +121,4 @@ export function random(bytes: number): Uint8Array {
 /** Writes all of it. */
 export async function writeAll(connection: Connection, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-}
-
-/** Closes a connection that may be closed already. */
-export function closeQuietly(connection: Connection): void {
-  try {
-    connection.close();
-  } catch {
-    // It was.
-  }
 }
