@@ -47,8 +47,9 @@ export async function startLog(options: LogOptions, stderr: Output): Promise<Log
   );
   const file = options.logFile === undefined ? undefined : await openLogFile(options.logFile);
   const output = file === undefined ? stderr : new QueuedOutput(file, { limit: MAX_LOG_QUEUED });
+  const json = getJsonLinesFormatter();
   const format: (record: LogRecord) => string = options.logFormat === "json"
-    ? getJsonLinesFormatter()
+    ? (record) => json(withPlainMessage(record))
     : getTextFormatter({
       timestamp: "rfc3339",
       level: "full",
@@ -73,6 +74,11 @@ export async function startLog(options: LogOptions, stderr: Output): Promise<Log
       file?.close();
     },
   };
+}
+
+/** The formatter would put the strings among the values into quotes of their own. */
+function withPlainMessage(record: LogRecord): LogRecord {
+  return { ...record, message: [record.message.map(String).join("")] };
 }
 
 async function openLogFile(path: string): Promise<Deno.FsFile> {
