@@ -14,7 +14,7 @@
  *
  * // One waits at an address of its machine …
  * const address = "127.0.0.1:27000";
- * const waiting = waitForMessage(address).then((it) => it?.reply(`Hello, ${it.message}`));
+ * const waiting = waitForMessage(address).then((it) => it.reply(`Hello, ${it.message}`));
  *
  * // … the other sends.
  * assertEquals(await sendMessage(address, "World"), "Hello, World");
@@ -42,6 +42,7 @@ export {
 } from "./discovery/mod.ts";
 export type { FindOptions } from "./discovery/beacon_types.ts";
 export {
+  type Command,
   hangUp,
   type HeardNews,
   publishNews,
@@ -53,7 +54,7 @@ export {
   waitForMessage,
   waitForNews,
 } from "./messaging/simple.ts";
-export type { WaitOptions } from "./messaging/patience.ts";
+export type { EndlessOptions, WaitOptions } from "./messaging/patience.ts";
 export type { Address } from "./messaging/address.ts";
 export { AskError, ConnectionError, Refusal } from "./messaging/ask_error.ts";
 export {

@@ -7,5 +7,5 @@ const address = await advertise(Deno.args[0] ?? "hello");
 console.log(`Waiting at ${address}`);
 while (true) {
   const request = await waitForMessage(address);
-  await request?.reply(`Hello, ${request.message}`);
+  await request.reply(`Hello, ${request.message}`);
 }

@@ -12,7 +12,7 @@ await sendCommand(turntable, "START 0.5");
 let score = 0;
 for (let hits = 1; hits <= 3; hits++) {
   const news = await waitForNews(detector, "hits");
-  const { target } = news?.data as { target: number };
+  const { target } = news.data as { target: number };
   score += target;
   console.log(`Target ${target} was hit: ${score} points`);
 }

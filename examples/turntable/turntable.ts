@@ -5,7 +5,7 @@ import { advertise, waitForCommand } from "../../lib/mod.ts";
 
 const address = await advertise(`${Deno.args[0] ?? "club"}/turntable`);
 while (true) {
-  const [name, ...args] = (await waitForCommand(address)) ?? [];
+  const [name, ...args] = await waitForCommand(address);
   if (name === "START") console.log(`The motor turns at ${args[0]}`);
   else if (name === "STOP") console.log("The motor stops");
   else console.log(`No such command: ${name}`);

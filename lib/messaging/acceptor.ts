@@ -50,7 +50,7 @@ export class Acceptor {
    * @throws {AddressError} for what is no address
    * @throws {ConnectionError} when it can't be listened at
    */
-  constructor(address: Address, options: AcceptorOptions) {
+  constructor(address: Address | null, options: AcceptorOptions) {
     const { host, port } = listenAt(address);
     const security = securityOf(options, "program");
     const { listen = listenTcp } = options;

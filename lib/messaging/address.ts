@@ -19,8 +19,12 @@ import { shown } from "./json.ts";
  */
 export type Address = string | number;
 
-function textOf(address: Address): string {
+/** Where null is taken for an address, it is to be told why it is none. */
+function textOf(address: Address | null): string {
   if (typeof address === "string" || typeof address === "number") return String(address);
+  if (address === null) {
+    throw new AddressError("null is no address: discover() gives null for what it has not found");
+  }
   throw new AddressError(`${shown(address)} is no address: write "host:port"`);
 }
 
@@ -29,7 +33,7 @@ function textOf(address: Address): string {
  *
  * @throws {AddressError} for what is no address
  */
-export function targetOf(address: Address): HostPort {
+export function targetOf(address: Address | null): HostPort {
   const target = parseTarget(textOf(address));
   if (target.kind === "address") return { host: target.host, port: target.port };
   throw new AddressError(
@@ -42,11 +46,11 @@ export function targetOf(address: Address): HostPort {
  *
  * @throws {AddressError} for what is no address
  */
-export function listenAt(address: Address): HostPort {
+export function listenAt(address: Address | null): HostPort {
   return parseListen(textOf(address), "0.0.0.0");
 }
 
 /** An address in the one form that stands for it. */
-export function canonical(address: Address): string {
+export function canonical(address: Address | null): string {
   return formatAddress(targetOf(address));
 }

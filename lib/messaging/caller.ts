@@ -32,6 +32,7 @@ export class Caller {
   readonly #takers = new Set<NewsTaker>();
   #session: LinkSession | undefined;
   #users = 0;
+  #crowd = 0;
   #keeper: AbortController | undefined;
   #waiting: (() => void)[] = [];
 
@@ -45,7 +46,7 @@ export class Caller {
    *
    * @throws {AddressError} for what is no address
    */
-  static of(address: Address): Caller {
+  static of(address: Address | null): Caller {
     const connector = new Connector(address, { background: true });
     const key = formatAddress(connector.to);
     let caller = callers.get(key);
@@ -125,6 +126,12 @@ export class Caller {
     });
   }
 
+  /** One more waits until there is room there; `size`: how many do so. Disposing of it ends that. */
+  join(): Disposable & { readonly size: number } {
+    const size = ++this.#crowd;
+    return { size, [Symbol.dispose]: () => void this.#crowd-- };
+  }
+
   /** Has news given to `taker` from now on. */
   subscribe(taker: NewsTaker): void {
     if (!this.#prefixes.has(taker.prefix) && this.#session?.isOpen) {
@@ -143,7 +150,7 @@ export class Caller {
   }
 
   /** Ends the connection to that address, or all. */
-  static async close(address?: Address): Promise<void> {
+  static async close(address?: Address | null): Promise<void> {
     const chosen = address === undefined ? [...callers.values()] : [Caller.of(address)];
     for (const caller of chosen) {
       callers.delete(caller.address);

@@ -46,11 +46,11 @@ export interface ConnectOptions extends SessionOptions {
  * assertEquals(await session.ask(Hello, "Buster"), "Welcome, Buster");
  * ```
  */
-export function connect(address: Address, options?: ConnectOptions): Promise<Session>;
+export function connect(address: Address | null, options?: ConnectOptions): Promise<Session>;
 /** Connects to a program that takes bytes as they are, or frames of bytes (`raw`). */
-export function connect(address: Address, options: RawConnectOptions): Promise<RawSession>;
+export function connect(address: Address | null, options: RawConnectOptions): Promise<RawSession>;
 export async function connect(
-  address: Address,
+  address: Address | null,
   options: ConnectOptions | RawConnectOptions = {},
 ): Promise<Session | RawSession> {
   if (options.raw !== undefined) return await connectRaw(address, options);
@@ -71,7 +71,7 @@ export class Connector {
    *
    * @throws {AddressError} for what is no address
    */
-  constructor(address: Address, options: ConnectOptions = {}) {
+  constructor(address: Address | null, options: ConnectOptions = {}) {
     this.to = targetOf(address);
     this.#options = options;
     this.#registry = new Registry(options.messages, options.handlers);

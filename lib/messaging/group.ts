@@ -22,11 +22,11 @@ const log = getLogger(["talker", "messaging"]);
 /** A member of a group that is listened for, instead of connected to. */
 export interface ListenEntry extends ListenOptions {
   /** Where to listen. */
-  listen: Address;
+  listen: Address | null;
 }
 
 /** A member of a group: where to connect to, or where to listen. */
-export type GroupEntry = Address | ListenEntry;
+export type GroupEntry = Address | null | ListenEntry;
 
 /** What stands for a member when it is there: a connection, or a program that listens. */
 export type Member<Entry extends GroupEntry> = Entry extends ListenEntry ? Listener : Session;
@@ -132,7 +132,9 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
     this.events = this.#events.stream;
     const start = Object.entries(entries).map(([name, entry]) => {
       this.#members[name] = null;
-      return typeof entry === "object" ? this.#listens(name, entry) : this.#connects(name, entry);
+      return typeof entry === "object" && entry !== null
+        ? this.#listens(name, entry)
+        : this.#connects(name, entry);
     });
     options.signal?.addEventListener("abort", () => this.close(), { once: true });
     if (options.signal?.aborted) this.close();
@@ -148,7 +150,7 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
   }
 
   /** Throws for what is no address; then what it gives keeps the connection up. */
-  #connects(name: string, address: Address): () => void {
+  #connects(name: string, address: Address | null): () => void {
     const { messages, handlers, session, encrypted, secret } = this.#options;
     const connector = new Connector(address, {
       ...(messages === undefined ? {} : { messages }),

@@ -76,9 +76,9 @@ export class IncomingMessage implements Message {
     await this.session.answer(this.id, written ?? encodeJson(body));
   }
 
-  refuse(reason: string): void {
+  refuse(reason: string, code = "refused"): void {
     if (this.id !== undefined && this.#withdrawn === undefined) {
-      this.session.refuse(this.id, "refused", reason);
+      this.session.refuse(this.id, code, reason);
     }
   }
 }

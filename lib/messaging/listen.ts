@@ -78,7 +78,7 @@ export interface Listener extends AsyncDisposable {
  * assertEquals(await session.ask(Hello, { myName: "Buster" }), "Welcome, Buster");
  * ```
  */
-export function listen(address: Address, options?: ListenOptions): Promise<Listener>;
+export function listen(address: Address | null, options?: ListenOptions): Promise<Listener>;
 /**
  * Listens for connections that carry bytes as they are, or frames of bytes (`raw`).
  *
@@ -99,9 +99,9 @@ export function listen(address: Address, options?: ListenOptions): Promise<Liste
  * assertEquals(new TextDecoder().decode(frame), "hello");
  * ```
  */
-export function listen(address: Address, options: RawListenOptions): Promise<RawListener>;
+export function listen(address: Address | null, options: RawListenOptions): Promise<RawListener>;
 export async function listen(
-  address: Address,
+  address: Address | null,
   options: ListenOptions | RawListenOptions = {},
 ): Promise<Listener | RawListener> {
   if (options.raw !== undefined) return await listenRaw(address, options);
@@ -119,7 +119,7 @@ class LinkListener implements Listener {
   readonly #greeting = new Set<LinkSession>();
   #closed = false;
 
-  constructor(address: Address, options: ListenOptions) {
+  constructor(address: Address | null, options: ListenOptions) {
     const { messages, handlers, session: maker, signal, background = false } = options;
     const { encrypted, secret } = options;
     const registry = new Registry(messages, handlers);

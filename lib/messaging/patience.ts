@@ -13,9 +13,15 @@ const TAKEN_WITHIN_MS = 1_000;
 /** How long to wait. */
 export interface WaitOptions {
   /** How long, in milliseconds. @default for ever */
-  wait?: number;
+  wait?: number | undefined;
   /** Ends the waiting: the promise is rejected with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+}
+
+/** Waiting for ever, or until the signal: without `wait` there is no null. */
+export interface EndlessOptions extends WaitOptions {
+  /** None. */
+  wait?: undefined;
 }
 
 let holders = 0;
@@ -81,6 +87,26 @@ export class Patience implements Disposable {
     this.#given?.removeEventListener("abort", this.#onAbort);
     release();
   }
+}
+
+/**
+ * Waits so many milliseconds.
+ *
+ * @throws the reason of `signal`
+ */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener("abort", abort, { once: true });
+  });
 }
 
 /** Waits until something is taken by the other side; not long, since that may never be. */

@@ -25,8 +25,8 @@ export const COMMAND: MessageType<string[], null> = defineMessage("command", lis
 });
 
 /**
- * Before the first news go out, in milliseconds after it can be heard: those who wait for them
- * already, and look every half second at the most whether somebody is there, get them too.
+ * How long the first news of a place wait, in milliseconds: those who wait for them already look every
+ * half second at the most whether somebody is there, and who was just sent something may be about to.
  */
 const NEWS_PAUSE_MS = 600;
 
@@ -44,7 +44,8 @@ class Waiting {
     if (message.isWithdrawn) return;
     const isFull = this.#stream.size >= MAX_REQUESTS_WAITING ||
       this.#bytes >= MAX_REQUESTS_WAITING_BYTES;
-    if (isFull) return message.refuse("too many wait there already");
+    // Who sent it asks again, as long as it has patience.
+    if (isFull) return message.refuse("too many wait there already", "busy");
     this.#bytes += message.size;
     this.#stream.push(message);
     // A request is not there any more when who sent it has given it up.
@@ -95,7 +96,7 @@ export class Place {
    * @throws {AddressError} for what is no address
    * @throws {ConnectionError} when it can't be listened at
    */
-  static async at(address: Address): Promise<Place> {
+  static async at(address: Address | null): Promise<Place> {
     const { key, open } = wayTo(address);
     let place = places.get(key);
     if (place === undefined) {
@@ -107,24 +108,35 @@ export class Place {
   }
 
   /** That place, where there is one already. */
-  static async known(address: Address): Promise<Place | undefined> {
+  static async known(address: Address | null): Promise<Place | undefined> {
     return await places.get(wayTo(address).key);
   }
 
   /** Sends news to all who want such, and waits until the system has taken it. */
   async publish(topic: string | null, data: unknown): Promise<void> {
-    const left = this.#opened + NEWS_PAUSE_MS - performance.now();
-    if (left > 0) this.#pause ??= new Promise((resolve) => setTimeout(resolve, left));
+    this.#pause ??= this.#beforeNews(topic);
     await this.#pause;
-    const sessions = [...this.#listener.sessions] as LinkSession[];
+    const sessions = this.#sessions;
     // Who reads slowly is not waited for.
     const reading = sessions.filter(({ queued }) => queued === 0);
     await this.#listener.publish(topic, data);
     await within(Promise.all(reading.map((session) => session.flushed())));
   }
 
+  get #sessions(): LinkSession[] {
+    return [...this.#listener.sessions] as LinkSession[];
+  }
+
+  /** Waits for those who want the first news: until all can have come; where some are there, not longer. */
+  async #beforeNews(topic: string | null): Promise<void> {
+    const isWanted = this.#sessions.some((session) => session.wants(topic ?? undefined));
+    const from = isWanted ? this.#opened : performance.now();
+    const left = from + NEWS_PAUSE_MS - performance.now();
+    if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+  }
+
   /** Closes the place at that address, or all. */
-  static async close(address?: Address): Promise<void> {
+  static async close(address?: Address | null): Promise<void> {
     const keys = address === undefined ? [...places.keys()] : [wayTo(address).key];
     for (const key of keys) {
       const place = places.get(key);
@@ -139,7 +151,7 @@ export class Place {
  * Where to listen for an address. One of this machine's own addresses stands for all of them: other
  * boxes may reach it by another, when it has several networks.
  */
-function wayTo(address: Address): { key: string; open: () => Promise<Listener> } {
+function wayTo(address: Address | null): { key: string; open: () => Promise<Listener> } {
   const { host, port } = listenAt(address);
   if (port === 0) {
     throw new ConnectionError("Cannot wait at port 0: nobody would know where; choose a number");

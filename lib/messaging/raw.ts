@@ -194,7 +194,7 @@ export class RawLinkSession implements RawSession {
 
 /** See {@linkcode connect}. */
 export async function connectRaw(
-  address: Address,
+  address: Address | null,
   options: RawConnectOptions,
 ): Promise<RawSession> {
   const to = targetOf(address);
@@ -219,7 +219,7 @@ export async function connectRaw(
 
 /** See {@linkcode listen}. */
 export async function listenRaw(
-  address: Address,
+  address: Address | null,
   options: RawListenOptions,
 ): Promise<RawListener> {
   options.signal?.throwIfAborted();
@@ -233,7 +233,7 @@ class RawLinkListener implements RawListener {
   readonly #events: Events<SessionEvent<RawSession>>;
   readonly #acceptor: Acceptor;
 
-  constructor(address: Address, options: RawListenOptions) {
+  constructor(address: Address | null, options: RawListenOptions) {
     const { raw, session: maker, signal, background = false, encrypted, secret } = options;
     this.#events = new Events(options.onEvent);
     this.events = this.#events.stream;

@@ -12,20 +12,17 @@
 
 import { MAX_NEWS_TOPIC, MAX_NEWS_WAITING, MAX_NEWS_WAITING_BYTES } from "../wire/limits.ts";
 import type { Address } from "./address.ts";
-import { AskError } from "./ask_error.ts";
+import { request } from "./asking.ts";
+import { ConnectionError } from "./ask_error.ts";
 import { Caller, type NewsTaker } from "./caller.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
 import { encodeJson, shown } from "./json.ts";
-import type { MessageType } from "./message_type.ts";
-import { Patience, type WaitOptions, within } from "./patience.ts";
+import { type EndlessOptions, Patience, type WaitOptions, within } from "./patience.ts";
 import { COMMAND, Place, REQUEST } from "./place.ts";
 import type { News } from "./session.ts";
 import { Stream } from "./stream.ts";
 import { warn } from "./warn.ts";
 import { wordsOf } from "./words.ts";
-
-/** After so long without an answer, in milliseconds, a program that waits says so, once. */
-const STILL_WAITING_MS = 5_000;
 
 /**
  * Sends a message, and gives the reply; null when there is none in time. It waits for the other
@@ -45,14 +42,14 @@ const STILL_WAITING_MS = 5_000;
  *
  * // In another program:
  * const request = await waitForMessage(hello);
- * await request?.reply(`Hello, ${request.message}`);
+ * await request.reply(`Hello, ${request.message}`);
  *
  * assertEquals(await asked, "Hello, World");
  * await hangUp();
  * ```
  */
 export async function sendMessage(
-  address: Address,
+  address: Address | null,
   message: unknown = null,
   options: WaitOptions = {},
 ): Promise<unknown> {
@@ -76,8 +73,7 @@ export interface Request {
 
 /**
  * Waits for a message to that address of this machine (one from `advertise`, say). Gives what was
- * sent and a function that replies; null when none came in time. Messages that come between two
- * calls wait for the next.
+ * sent and a function that replies. Messages that come between two calls wait for the next.
  *
  * @throws {AddressError} for what is no address
  * @throws {ConnectionError} when another program listens there, or it is not this machine's address
@@ -92,8 +88,14 @@ export interface Request {
  * await hangUp();
  * ```
  */
+export function waitForMessage(address: Address | null, options?: EndlessOptions): Promise<Request>;
+/** The same for so long; null when none came in time. */
+export function waitForMessage(
+  address: Address | null,
+  options: WaitOptions,
+): Promise<Request | null>;
 export async function waitForMessage(
-  address: Address,
+  address: Address | null,
   options: WaitOptions = {},
 ): Promise<Request | null> {
   const place = await Place.at(address);
@@ -136,7 +138,7 @@ async function replyTo(message: IncomingMessage, reply: unknown = null): Promise
  * await hangUp();
  * ```
  */
-export async function sendReply(address: Address, reply: unknown = null): Promise<void> {
+export async function sendReply(address: Address | null, reply: unknown = null): Promise<void> {
   const place = await Place.known(address);
   if (place?.lastTaken === undefined) {
     throw new Error(`No message was taken at ${address} yet; wait for one with waitForMessage`);
@@ -159,43 +161,54 @@ export async function sendReply(address: Address, reply: unknown = null): Promis
  *
  * const robot = "127.0.0.1:27004";
  * const sent = sendCommand(robot, "LEFT 0.5");
- * const [name, ...args] = (await waitForCommand(robot)) ?? [];
+ * const [name, ...args] = await waitForCommand(robot);
  * assertEquals([name, args], ["LEFT", ["0.5"]]);
  * assertEquals(await sent, true);
  * await hangUp();
  * ```
  */
 export async function sendCommand(
-  address: Address,
+  address: Address | null,
   command: string | readonly (string | number)[],
   options: WaitOptions = {},
 ): Promise<true | null> {
-  const body = typeof command === "string" ? wordsOf(command) : command.map(String);
-  if (body.length === 0) throw new TypeError("A command must have a word");
+  const body = wordsOf(command);
   encodeJson(body);
   const outcome = await request(address, COMMAND, { body, options });
   return outcome === undefined ? null : true;
 }
 
+/** The words of a command, the first being its name. */
+export type Command = [name: string, ...args: string[]];
+
 /**
- * Waits for a command to that address of this machine. Gives its words, the first being its name;
- * null when none came in time. Who sent it is told that it was taken.
+ * Waits for a command to that address of this machine. Gives its words, the first being its name. Who
+ * sent it is told that it was taken.
  *
  * @throws {AddressError} for what is no address
  * @throws {ConnectionError} when another program listens there, or it is not this machine's address
  * @throws the reason of `signal`
  */
+export function waitForCommand(
+  address: Address | null,
+  options?: EndlessOptions,
+): Promise<Command>;
+/** The same for so long; null when none came in time. */
+export function waitForCommand(
+  address: Address | null,
+  options: WaitOptions,
+): Promise<Command | null>;
 export async function waitForCommand(
-  address: Address,
+  address: Address | null,
   options: WaitOptions = {},
-): Promise<[name: string, ...args: string[]] | null> {
+): Promise<Command | null> {
   const place = await Place.at(address);
   using patience = new Patience(options);
   const taken = await orNull(place.commands.next(patience.signal), patience);
   if (taken === null) return null;
   await taken.reply(null);
   await within(taken.session.flushed());
-  return taken.body as [string, ...string[]];
+  return taken.body as Command;
 }
 
 /**
@@ -218,10 +231,10 @@ export async function waitForCommand(
  * await hangUp();
  * ```
  */
-export function publishNews(address: Address, topic: string, data: unknown): Promise<void>;
+export function publishNews(address: Address | null, topic: string, data: unknown): Promise<void>;
 /** Publishes news without a topic: it reaches all who wait for any news from that address. */
-export function publishNews(address: Address, data: unknown): Promise<void>;
-export async function publishNews(address: Address, ...news: unknown[]): Promise<void> {
+export function publishNews(address: Address | null, data: unknown): Promise<void>;
+export async function publishNews(address: Address | null, ...news: unknown[]): Promise<void> {
   const [topic, data] = news.length >= 2 ? news : [null, news[0]];
   const isTopic = topic === null || (typeof topic === "string" && topic.length <= MAX_NEWS_TOPIC);
   if (!isTopic) {
@@ -243,6 +256,9 @@ export interface HeardNews {
   /** Who published it. */
   readonly address: string;
 }
+
+/** Where news come from: an address, or several. */
+type From = Address | null | readonly (Address | null)[];
 
 /** What {@linkcode waitForNews} has asked for. */
 class Feed implements NewsTaker {
@@ -274,21 +290,32 @@ const feeds = new Map<string, Feed>();
 
 /**
  * Waits for news from an address, or from any of several, whose topic begins with `topic` (all of it
- * without). Gives null when none came in time. News that come between two calls wait for the next,
+ * without). News that come between two calls wait for the next,
  * from the first call on; up to 20,000 (8 MiB), then the oldest are dropped, and a warning says so.
  *
  * @throws {AddressError} for what is no address
  * @throws the reason of `signal`
  */
+export function waitForNews(
+  address: From,
+  topic?: string,
+  options?: EndlessOptions,
+): Promise<HeardNews>;
+/** The same for so long; null when none came in time. */
+export function waitForNews(
+  address: From,
+  topic: string | undefined,
+  options: WaitOptions,
+): Promise<HeardNews | null>;
 export async function waitForNews(
-  address: Address | readonly Address[],
+  address: From,
   topic = "",
   options: WaitOptions = {},
 ): Promise<HeardNews | null> {
   if (typeof topic !== "string" || topic.length > MAX_NEWS_TOPIC) {
     throw new TypeError(`${shown(topic)} is no topic: it must be text`);
   }
-  const addresses = typeof address === "object" ? address : [address];
+  const addresses: readonly (Address | null)[] = Array.isArray(address) ? address : [address];
   if (addresses.length === 0) throw new TypeError("No address to hear news from");
   const callers = [...new Set(addresses.map((each) => Caller.of(each)))];
   using patience = new Patience(options);
@@ -307,7 +334,7 @@ export async function waitForNews(
  * Closes the connections that these functions keep: those at and to an address, or all. Programs need
  * not call it: what is left open ends with them.
  */
-export async function hangUp(address?: Address): Promise<void> {
+export async function hangUp(address?: Address | null): Promise<void> {
   for (const [key, feed] of feeds) {
     if (address !== undefined && !key.includes(Caller.of(address).address)) continue;
     feeds.delete(key);
@@ -316,55 +343,15 @@ export async function hangUp(address?: Address): Promise<void> {
   await Promise.all([Caller.close(address), Place.close(address)]);
 }
 
-/** What a promise gives; null when the time was over first, or there is nothing more to come. */
+/** What a promise gives; null when the time was over first. */
 async function orNull<T>(promise: Promise<T | undefined>, patience: Patience): Promise<T | null> {
+  let value: T | undefined;
   try {
-    return (await promise) ?? null;
+    value = await promise;
   } catch (error) {
     if (patience.isOver) return null;
     throw error;
   }
-}
-
-/** Asks until there is an answer; nothing when there is none in time, which is told. */
-async function request(
-  address: Address,
-  type: MessageType,
-  { body, options }: { body: unknown; options: WaitOptions },
-): Promise<{ reply: unknown } | undefined> {
-  const caller = Caller.of(address);
-  using patience = new Patience(options);
-  using _use = caller.use();
-  let hasAsked = false;
-  const why = () => hasAsked ? "it does not answer" : caller.reason ?? "it does not answer";
-  const still = setTimeout(
-    () => warn(`Still waiting for ${caller.address}: ${why()}`),
-    STILL_WAITING_MS,
-  );
-  try {
-    for (;;) {
-      const session = await caller.session(patience.signal);
-      hasAsked = true;
-      try {
-        const { left: wait, signal } = patience;
-        return { reply: await session.ask(type, body, { wait, signal }) };
-      } catch (error) {
-        if (!(error instanceof AskError)) throw error;
-        hasAsked = false;
-        if (error.code === "lost") continue;
-        if (error.code !== "timed-out") {
-          warn(error.message);
-          return undefined;
-        }
-        hasAsked = true;
-        break;
-      }
-    }
-  } catch (error) {
-    if (!patience.isOver) throw error;
-  } finally {
-    clearTimeout(still);
-  }
-  warn(`No reply from ${caller.address} within ${(options.wait ?? 0) / 1000} s: ${why()}`);
-  return undefined;
+  if (value === undefined) throw new ConnectionError("It was hung up while something waited there");
+  return value;
 }

@@ -1,7 +1,9 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { configure, reset } from "@logtape/logtape";
 import {
   AddressError,
+  connect,
+  connectGroup,
   ConnectionError,
   hangUp,
   listen,
@@ -14,6 +16,7 @@ import {
   waitForMessage,
   waitForNews,
 } from "../../lib/mod.ts";
+import { busyDelay } from "../../lib/messaging/asking.ts";
 import { encodeFrame } from "../../lib/wire/frame_codec.ts";
 import {
   MAX_BODY_BYTES,
@@ -155,6 +158,21 @@ test("wrong addresses throw at once, with the address", async (address) => {
     await assertRejects(() => sendMessage(wrong, 1, { wait: 1 }), AddressError);
     await assertRejects(() => waitForNews(wrong, "", { wait: 1 }), AddressError);
   }
+  const takers: ((it: null) => Promise<unknown>)[] = [
+    (it) => sendMessage(it),
+    (it) => waitForMessage(it),
+    (it) => waitForNews(it),
+    (it) => sendReply(it),
+  ];
+  for (const take of takers) {
+    await assertRejects(
+      () => take(null),
+      AddressError,
+      "null is no address: discover() gives null",
+    );
+  }
+  await assertRejects(() => connect(null), AddressError, "null");
+  assertThrows(() => connectGroup({ motor: null }), AddressError, "null");
   await assertRejects(() => waitForMessage("1.2.3.4", { wait: 1 }), AddressError, "1.2.3.4");
   await assertRejects(() => waitForMessage(":0", { wait: 1 }), ConnectionError, "port 0");
   await assertRejects(() => waitForCommand("192.0.2.7:999"), ConnectionError, "192.0.2.7:999");
@@ -187,39 +205,46 @@ test("signals end the waiting", async (address) => {
 /** For what is bound to come. */
 const IN_TIME = { wait: 10_000 };
 
-test("requests that nobody takes wait, so many of them; more are refused", async (address) => {
+test("requests that nobody takes wait there, so many of them; more wait here", async (address) => {
   assertEquals(await waitForMessage(address, { wait: 0 }), null);
-  const sent = Array.from(
-    { length: MAX_REQUESTS_WAITING },
-    (_, i) => sendMessage(address, i, IN_TIME),
-  );
-  assertEquals(await sendMessage(address, "too many", IN_TIME), null);
-  assert(warnings[0]?.includes("too many wait there already"), warnings[0]);
+  const all = MAX_REQUESTS_WAITING + 200;
+  const sent = Array.from({ length: all }, (_, i) => sendMessage(address, i, IN_TIME));
   // Commands wait by themselves.
   const command = sendCommand(address, "GO", IN_TIME);
   assertEquals(await waitForCommand(address, IN_TIME), ["GO"]);
   assertEquals(await command, true);
-  await (await waitForMessage(address, IN_TIME))?.reply("taken");
-  sent.push(sendMessage(address, "there is room again", IN_TIME));
-  for (let i = 0; i < MAX_REQUESTS_WAITING; i++) {
-    await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  const taken = new Set<unknown>();
+  for (let i = 0; i < all; i++) {
+    const request = await waitForMessage(address, IN_TIME);
+    taken.add(request?.message);
+    await request?.reply("taken");
   }
   assertEquals(new Set(await Promise.all(sent)), new Set(["taken"]));
-  assertEquals(warnings.length, 1, warnings.join());
+  assertEquals(taken.size, all);
+  assertEquals(warnings, []);
 });
 
-test("requests that nobody takes wait, so many bytes of them", async (address) => {
+test("requests that nobody takes wait there, so many bytes of them", async (address) => {
   assertEquals(await waitForMessage(address, { wait: 0 }), null);
   const body = "x".repeat(MAX_BODY_BYTES - 2);
   const few = MAX_REQUESTS_WAITING_BYTES / MAX_BODY_BYTES;
   const sent = Array.from({ length: few }, () => sendMessage(address, body, IN_TIME));
-  assertEquals(await sendMessage(address, "too many", IN_TIME), null);
-  assert(warnings[0]?.includes("too many wait there already"), warnings[0]);
-  await (await waitForMessage(address, IN_TIME))?.reply("taken");
-  sent.push(sendMessage(address, "there is room again", IN_TIME));
-  for (let i = 0; i < few; i++) await (await waitForMessage(address, IN_TIME))?.reply("taken");
+  assertEquals(await sendMessage(address, "too many", { wait: 300 }), null);
+  assertEquals(warnings, [
+    `No reply from ${address} within 0.3 s: too many wait there already`,
+  ]);
+  sent.push(sendMessage(address, "there is room soon", IN_TIME));
+  for (let i = 0; i <= few; i++) await (await waitForMessage(address, IN_TIME))?.reply("taken");
   assertEquals(await Promise.all(sent), Array.from({ length: few + 1 }, () => "taken"));
   assertEquals(warnings.length, 1, warnings.join());
+});
+
+test("where many wait for room they ask about once a millisecond, all together", async () => {
+  const middle = () => 0.5;
+  const delays = [0, 1, 2, 9].map((attempts) => busyDelay({ attempts, crowd: 1 }, middle));
+  assertEquals(delays, [10, 20, 40, 125]);
+  assertEquals(busyDelay({ attempts: 0, crowd: 10_000 }, middle), 5_000);
+  await Promise.resolve();
 });
 
 test("what was given up before it could wait is not taken", async (address) => {
@@ -248,9 +273,11 @@ test("commands: words; taken or not at all", async (address) => {
   await (await waitForMessage(address))?.reply();
   await message;
   assertEquals(await waitForCommand(address, { wait: 50 }), null, "who sent it was told: null");
-  for (const wrong of ["", "  ", "SAY 'oh", []]) {
-    await assertRejects(() => sendCommand(address, wrong), TypeError);
+  for (const wrong of ["", "  ", "SAY 'oh", [], 5, null, { go: 1 }, [1n], [["GO"]]]) {
+    await assertRejects(() => sendCommand(address, wrong as string), TypeError, "command");
   }
+  const number = 5 as unknown as string;
+  await assertRejects(() => sendCommand(address, number), TypeError, "5 is no command: write text");
 });
 
 test("messages and commands at one address don't mix", async (address) => {
@@ -328,6 +355,14 @@ test("news: topics that are none", async (address) => {
   await assertRejects(() => publish(address, 7, 1), TypeError, "7 is no topic");
   await assertRejects(() => publishNews(address, "x".repeat(256), 1), TypeError, "no topic");
   await assertRejects(() => waitForNews(address, "x".repeat(256)), TypeError, "no topic");
+});
+
+test("who waits for ever when it is hung up is told", async (address) => {
+  const waits = [waitForMessage(address), waitForCommand(address), waitForNews(address)];
+  const ends = waits.map((each) => assertRejects(() => each, ConnectionError, "hung up"));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await hangUp();
+  await Promise.all(ends);
 });
 
 test("an address of this machine stands for all of its addresses", async (address) => {

@@ -13,6 +13,8 @@ export interface ExampleOptions {
   /** What runs it: `["ip", "netns", "exec", "name"]`. */
   under?: readonly string[];
   env?: Record<string, string>;
+  /** Flags for Deno, of a program that is elsewhere. */
+  config?: readonly string[];
 }
 
 function spawn(args: string[], { under = [], env }: ExampleOptions): Deno.ChildProcess {
@@ -45,7 +47,8 @@ export class Example implements AsyncDisposable {
 
   /** Starts a program by its path, from the project's root. */
   static start(path: string, args: readonly string[] = [], options: ExampleOptions = {}): Example {
-    return new Example(spawn(["run", "--quiet", "--allow-all", path, ...args], options));
+    const flags = ["--quiet", "--allow-all", ...options.config ?? []];
+    return new Example(spawn(["run", ...flags, path, ...args], options));
   }
 
   /** Runs some lines of a program; `t` has what the library exports. */
