@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { CommandError } from "../lib/cli/exit.ts";
 import type { Output } from "../lib/cli/output.ts";
 import { Beacon } from "../lib/discovery/beacon.ts";
-import { visible } from "../lib/wire/text.ts";
+import { unknownInterface } from "../lib/net/interfaces.ts";
 import type { BeaconFlagValues } from "./beacon_flags.ts";
 
 const log = getLogger(["talker", "discovery"]);
@@ -29,7 +29,7 @@ export interface OpenBeaconOptions {
  * @throws {CommandError} when an interface isn't there, and there is no `warn`
  */
 export function openBeacon(flags: BeaconFlagValues, options: OpenBeaconOptions = {}): Beacon {
-  const unknown = unknownInterface(flags.interface);
+  const unknown = unknownInterface(flags.interface, "--interface");
   if (unknown !== undefined) {
     if (options.warn === undefined) throw new CommandError(unknown);
     options.warn.write(`talker: ${unknown}; it is used as soon as it is there\n`);
@@ -38,25 +38,4 @@ export function openBeacon(flags: BeaconFlagValues, options: OpenBeaconOptions =
   const beacon = Beacon.open({ interfaces });
   log.debug("Beacon {id} is open", { id: beacon.id });
   return beacon;
-}
-
-/** What is wrong with the interfaces that were asked for; undefined when they are all there. */
-function unknownInterface(asked: readonly string[]): string | undefined {
-  const present = Deno.networkInterfaces();
-  for (const text of asked) {
-    if (text === "lo") continue; // Whatever the system calls it.
-    if (present.some(({ name, address }) => name === text || address === text)) continue;
-    const addresses = new Map<string, string[]>();
-    for (const { name, address, family } of present) {
-      const those = addresses.get(name) ?? [];
-      addresses.set(name, those);
-      if (family === "IPv4") those.push(address);
-    }
-    const shown = [...addresses].map(([name, those]) =>
-      those.length === 0 ? name : `${name} (${those.join(", ")})`
-    );
-    const there = shown.length === 0 ? "there is none" : `there are ${shown.join(", ")}`;
-    return `There is no interface "${visible(text).slice(0, 80)}" here (--interface); ${there}`;
-  }
-  return undefined;
 }

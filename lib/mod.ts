@@ -33,6 +33,7 @@ export {
   type AdvertOptions,
   discover,
   discoverAll,
+  type DiscoverOptions,
   type InterfaceOptions,
   NameTakenError,
   type Service,
@@ -40,7 +41,6 @@ export {
   unadvertise,
   watch,
 } from "./discovery/mod.ts";
-export type { FindOptions } from "./discovery/beacon_types.ts";
 export {
   type Command,
   hangUp,

@@ -314,6 +314,16 @@ export class Beacon implements AsyncDisposable {
     await this.#driver.close();
   }
 
+  /** Says goodbye for all that is advertised, at once: the program ends. Nothing can be waited for. */
+  sayGoodbye(): void {
+    this.#do((now) => this.#machine.leave(now));
+  }
+
+  /** Whether what is advertised and asked keeps the program alive. It does until this is called. */
+  keepAlive(alive: boolean): void {
+    this.#driver.keepAlive(alive);
+  }
+
   /** The same as {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();

@@ -5,6 +5,8 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+// Of these it can be said whether they keep the program alive.
+import { clearTimeout, setTimeout } from "node:timers";
 import { interfacesFromEnvironment, machineName } from "../net/interfaces.ts";
 import { type Datagram, openUdp, type UdpPort } from "../net/udp.ts";
 import { markMethod } from "../wire/beacon_codec.ts";
@@ -40,6 +42,7 @@ export class BeaconDriver {
   #timerDue = Infinity;
   #lookedAt = performance.now();
   #blocked: string | undefined;
+  #alive = true;
   #closed = false;
 
   /** Opens the port, as far as it can be opened now. */
@@ -76,6 +79,13 @@ export class BeaconDriver {
     const result = action(this.machine, now);
     this.#tick(now);
     return result;
+  }
+
+  /** Whether what there is to do keeps the program alive. */
+  keepAlive(alive: boolean): void {
+    this.#alive = alive;
+    if (alive) this.#timer?.ref();
+    else this.#timer?.unref();
   }
 
   /** Resolves when no goodbye is left to be said. */
@@ -127,6 +137,7 @@ export class BeaconDriver {
       this.#timer = undefined;
       this.#tick(performance.now());
     }, Math.max(0, Math.ceil(due - now)));
+    if (!this.#alive) this.#timer.unref();
   }
 
   #received({ bytes, source, interface: name, local }: Datagram): void {

@@ -9,16 +9,21 @@
  *
  * The functions share one {@linkcode Beacon} (for each choice of interfaces), which is opened when it is
  * needed and closed when nothing is advertised, looked for or watched any more. So a program that only
- * looks for something ends by itself; one that advertises lives until it unadvertises.
+ * looks for something ends by itself; one that advertises lives until it unadvertises (`unadvertise()`
+ * ends all its adverts), unless it advertises in the `background`. When a program ends, by itself, by
+ * `Deno.exit`, Ctrl-C or SIGTERM, its adverts are withdrawn.
  *
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { atExit } from "../net/exit.ts";
+import { interfacesFromEnvironment, unknownInterface } from "../net/interfaces.ts";
 import { freePort } from "../net/tcp_server.ts";
-import { foldBeaconName } from "../wire/beacon_name.ts";
+import { checkWait } from "../net/wait.ts";
+import { warn } from "../net/warn.ts";
+import { BEACON_NAME_FORM, foldBeaconName } from "../wire/beacon_name.ts";
 import { Beacon } from "./beacon.ts";
-import type { Advertised, FindOptions } from "./beacon_types.ts";
+import type { Advertised } from "./beacon_types.ts";
 import type { Service, ServiceEvent } from "./service.ts";
 
 export {
@@ -31,7 +36,8 @@ export {
 export { Beacon } from "./beacon.ts";
 export type * from "./beacon_types.ts";
 
-const log = getLogger(["talker", "discovery"]);
+/** How many names are told where one isn't found. */
+const MAX_TOLD = 10;
 
 /** Which interfaces are used. */
 export interface InterfaceOptions {
@@ -50,12 +56,27 @@ export interface AdvertiseOptions extends InterfaceOptions {
   readonly properties?: Readonly<Record<string, string>> | undefined;
   /** Withdraws the advert when aborted. */
   readonly signal?: AbortSignal | undefined;
+  /** True: the advert alone does not keep the program alive. @default false */
+  readonly background?: boolean | undefined;
 }
 
-/** A beacon that is shared, and by how many. */
+/** How {@linkcode discover}, {@linkcode discoverAll} and {@linkcode watch} look. */
+export interface DiscoverOptions extends InterfaceOptions {
+  /** How long to wait, in milliseconds. @default 5000 (one name), 1000 (all) */
+  readonly wait?: number | undefined;
+  /** Only services of this kind. Default: any. */
+  readonly kind?: string | undefined;
+  /** Ends the waiting: the promise is rejected with the signal's reason; the loop over `watch` just ends. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A beacon that is shared. */
 interface Shared {
   readonly beacon: Beacon;
+  /** By how many. */
   users: number;
+  /** How many of those keep the program alive. */
+  holders: number;
 }
 
 const shared = new Map<string, Shared>();
@@ -63,27 +84,52 @@ const shared = new Map<string, Shared>();
 const advertised = new Map<string, () => Promise<void>>();
 
 /** The beacon for those interfaces; the function gives it back. */
-function borrow({ interfaces }: InterfaceOptions): [Beacon, () => Promise<void>] {
+function borrow(
+  { interfaces }: InterfaceOptions,
+  { background = false } = {},
+): [Beacon, () => Promise<void>] {
   const key = JSON.stringify(interfaces ?? null);
-  let one = shared.get(key);
-  if (one === undefined) shared.set(key, one = { beacon: Beacon.open({ interfaces }), users: 0 });
-  one.users++;
+  const one = shared.get(key) ?? open(key, interfaces);
   const { beacon } = one;
+  const use = (change: 1 | -1) => {
+    one.users += change;
+    if (!background) one.holders += change;
+    beacon.keepAlive(one.holders > 0);
+  };
+  use(1);
   return [beacon, async () => {
-    if (--one.users > 0) return;
+    use(-1);
+    if (one.users > 0) return;
     shared.delete(key);
+    // It says its goodbyes, which takes a moment.
+    beacon.keepAlive(true);
     await beacon.close();
   }];
 }
 
+function open(key: string, interfaces: readonly string[] | undefined): Shared {
+  const fromOption = interfaces !== undefined;
+  const asked = interfaces ?? interfacesFromEnvironment() ?? [];
+  const unknown = unknownInterface(asked, fromOption ? "interfaces" : "TALKER_INTERFACE");
+  if (unknown !== undefined) warn("discovery", `${unknown}; it is used as soon as it is there`);
+  const one = { beacon: Beacon.open({ interfaces }), users: 0, holders: 0 };
+  shared.set(key, one);
+  return one;
+}
+
 /**
- * Advertises a name until {@linkcode unadvertise} (or the end of the program). Returns the address that
- * was given, as others see it: `host:port`.
+ * Advertises a name until {@linkcode unadvertise}, or the end of the program, which it keeps alive unless
+ * it is in the `background`. Returns the address that was given, as others see it: `host:port`.
+ *
+ * A program that ends by itself, by `Deno.exit`, or by Ctrl-C or SIGTERM says goodbye: others notice at
+ * once. Where it has a handler of its own for these signals, that has to end it, by `Deno.exit` say. One
+ * that is killed is missed within 5 s.
  *
  * @param name 1 to 64 characters without blanks, control characters, `@` and `*`
  * @param address `host:port`, or a port of this machine. Default: a port that is free.
  * @throws {NameTakenError} when somebody advertises that name already
  * @throws {AdvertError} when the name or the address is none
+ * @throws {TypeError} for a name that is no text
  *
  * @example
  * ```ts
@@ -99,13 +145,17 @@ function borrow({ interfaces }: InterfaceOptions): [Beacon, () => Promise<void>]
 export async function advertise(
   name: string,
   address?: string | number,
-  { signal, interfaces, kind = "service", properties }: AdvertiseOptions = {},
+  { signal, interfaces, kind = "service", properties, background }: AdvertiseOptions = {},
 ): Promise<string> {
-  const [beacon, release] = borrow({ interfaces });
+  checkName(name);
+  const [beacon, release] = borrow({ interfaces }, { background: background ?? false });
   const where = address ?? freePort();
   let advert: Advertised;
   try {
-    advert = await beacon.advertise({ name, kind, addresses: [where], properties }, { signal });
+    // Until the name is ours somebody waits, which keeps the program alive.
+    const [, claimed] = borrow({ interfaces });
+    advert = await beacon.advertise({ name, kind, addresses: [where], properties }, { signal })
+      .finally(claimed);
   } catch (error) {
     await release();
     throw error;
@@ -113,8 +163,10 @@ export async function advertise(
   const key = foldBeaconName(name);
   let ended: Promise<void> | undefined;
   const end = () => ended ??= withdraw();
+  const forget = atExit({ now: () => beacon.sayGoodbye(), inTime: end });
   const withdraw = async () => {
     await advert.withdraw();
+    forget();
     if (advertised.get(key) === end) advertised.delete(key);
     await release();
   };
@@ -124,49 +176,87 @@ export async function advertise(
   return advert.addresses[0] ?? `127.0.0.1:${where}`;
 }
 
-/** Withdraws what {@linkcode advertise} advertised; harmless where there is nothing. */
-export async function unadvertise(name: string): Promise<void> {
+/**
+ * Withdraws what {@linkcode advertise} advertised: that name, or without one all of them. Harmless where
+ * there is nothing. Resolves when others have been told.
+ */
+export async function unadvertise(name?: string): Promise<void> {
+  if (name === undefined) {
+    return void await Promise.all([...advertised.values()].map((end) => end()));
+  }
+  checkName(name);
   await advertised.get(foldBeaconName(name))?.();
 }
 
 /**
- * The address of a service, `host:port`, as soon as it is found; null (and a warning in the log) when
- * that takes too long.
+ * The address of a service, `host:port`, as soon as it is found; null, and a warning that says what was
+ * heard instead, when that takes too long.
  *
  * @throws {AdvertError} when it can't be a name
+ * @throws {TypeError} for a name that is no text
+ * @throws the reason of `signal`
  */
 export async function discover(
   name: string,
-  options: FindOptions & InterfaceOptions = {},
+  options: DiscoverOptions = {},
 ): Promise<string | null> {
+  const { wait = 5_000, kind, signal } = options;
+  checkName(name);
+  checkWait(wait);
+  signal?.throwIfAborted();
   const [beacon, release] = borrow(options);
   try {
-    const service = await beacon.discover(name, options);
+    const service = await beacon.discover(name, { wait, kind, signal });
     const address = service?.addresses[0];
     if (address !== undefined) return address;
-    const names = beacon.services().map((other) => other.name).join(", ");
-    log.warn('"{name}" was not found; heard of: {names}', { name, names: names || "nothing" });
+    signal?.throwIfAborted();
+    warn(
+      "discovery",
+      `"${name}" was not found within ${wait / 1000} s; heard of: ${namesOf(beacon.services())}`,
+    );
     return null;
   } finally {
     await release();
   }
 }
 
+/** The names of services, not too many. */
+function namesOf(services: readonly Service[]): string {
+  const names = services.map(({ name }) => name);
+  const more = names.splice(MAX_TOLD).length;
+  return (names.join(", ") || "nothing") + (more > 0 ? ` and ${more} more` : "");
+}
+
 /**
  * All services on the local network whose names a pattern means, sorted by name. It takes a second.
  *
  * @param pattern `*` stands for any characters: `robot/*`. Default: all.
+ * @throws {AdvertError} when it can't be a pattern of names
+ * @throws the reason of `signal`
  */
 export async function discoverAll(
   pattern = "*",
-  options: FindOptions & InterfaceOptions = {},
+  options: DiscoverOptions = {},
 ): Promise<Service[]> {
+  const { wait = 1_000, kind, signal } = options;
+  checkName(pattern);
+  checkWait(wait);
+  signal?.throwIfAborted();
   const [beacon, release] = borrow(options);
   try {
-    return await beacon.discoverAll({ ...options, pattern });
+    const services = await beacon.discoverAll({ pattern, wait, kind, signal });
+    signal?.throwIfAborted();
+    return services;
   } finally {
     await release();
   }
+}
+
+/** What can't be a name at all is a mistake of the program. */
+function checkName(name: unknown): asserts name is string {
+  if (typeof name === "string") return;
+  const shown = typeof name === "object" ? JSON.stringify(name) : String(name);
+  throw new TypeError(`${shown} is no name for a service: write text, ${BEACON_NAME_FORM}`);
 }
 
 /**
@@ -190,8 +280,9 @@ export async function discoverAll(
  */
 export async function* watch(
   pattern = "*",
-  options: Omit<FindOptions, "wait"> & InterfaceOptions = {},
+  options: Omit<DiscoverOptions, "wait"> = {},
 ): AsyncGenerator<ServiceEvent, void, void> {
+  checkName(pattern);
   const [beacon, release] = borrow(options);
   try {
     yield* beacon.watch({ ...options, pattern });

@@ -9,7 +9,7 @@ import { AskError } from "./ask_error.ts";
 import { Caller } from "./caller.ts";
 import type { MessageType } from "./message_type.ts";
 import { Patience, pause, type WaitOptions } from "./patience.ts";
-import { warn } from "./warn.ts";
+import { warn } from "../net/warn.ts";
 
 /** After so long without an answer, in milliseconds, a program that waits says so, once. */
 const STILL_WAITING_MS = 5_000;
@@ -52,7 +52,7 @@ export async function request(
     return asking === "asked" ? "it does not answer" : caller.reason ?? "it does not answer";
   };
   const still = setTimeout(
-    () => warn(`Still waiting for ${caller.address}: ${why()}`),
+    () => warn("messaging", `Still waiting for ${caller.address}: ${why()}`),
     STILL_WAITING_MS,
   );
   try {
@@ -70,7 +70,7 @@ export async function request(
           await pause(busyDelay({ attempts: attempts++, crowd: crowd.size }, Math.random), signal);
         } else if (error.code === "lost") asking = "not yet";
         else {
-          warn(error.message);
+          warn("messaging", error.message);
           return undefined;
         }
       }
@@ -80,6 +80,9 @@ export async function request(
   } finally {
     clearTimeout(still);
   }
-  warn(`No reply from ${caller.address} within ${(options.wait ?? 0) / 1000} s: ${why()}`);
+  warn(
+    "messaging",
+    `No reply from ${caller.address} within ${(options.wait ?? 0) / 1000} s: ${why()}`,
+  );
   return undefined;
 }

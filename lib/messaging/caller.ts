@@ -12,7 +12,7 @@ import type { Address } from "./address.ts";
 import { Connector } from "./connect.ts";
 import type { LinkSession } from "./link_session.ts";
 import type { News } from "./session.ts";
-import { warn } from "./warn.ts";
+import { warn } from "../net/warn.ts";
 
 const callers = new Map<string, Caller>();
 
@@ -141,7 +141,7 @@ export class Caller {
   }
 
   #heard(news: News, size: number): void {
-    if (news.missed > 0) warn(`${news.missed} news from ${this.address} were missed`);
+    if (news.missed > 0) warn("messaging", `${news.missed} news from ${this.address} were missed`);
     for (const taker of this.#takers) {
       if (news.topic === null || news.topic.startsWith(taker.prefix)) {
         taker.take(news, { address: this.address, size });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkWait } from "../net/wait.ts";
+
 /** The longest time that a timer can have, in milliseconds. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -51,9 +53,7 @@ export class Patience implements Disposable {
    * @throws {RangeError} for a time that is none, and the signal's reason when that is aborted
    */
   constructor({ wait = Infinity, signal }: WaitOptions) {
-    if (!(typeof wait === "number" && wait >= 0)) {
-      throw new RangeError(`wait: ${wait} is no time: write a number of milliseconds`);
-    }
+    checkWait(wait);
     signal?.throwIfAborted();
     this.#until = performance.now() + wait;
     this.#given = signal;

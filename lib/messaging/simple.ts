@@ -21,7 +21,7 @@ import { type EndlessOptions, Patience, type WaitOptions, within } from "./patie
 import { COMMAND, Place, REQUEST } from "./place.ts";
 import type { News } from "./session.ts";
 import { Stream } from "./stream.ts";
-import { warn } from "./warn.ts";
+import { warn } from "../net/warn.ts";
 import { wordsOf } from "./words.ts";
 
 /**
@@ -111,9 +111,11 @@ const replied = new WeakSet<IncomingMessage>();
 async function replyTo(message: IncomingMessage, reply: unknown = null): Promise<void> {
   encodeJson(reply);
   const who = message.session.remote;
-  if (replied.has(message)) return warn(`${who} has a reply already; this one is not sent`);
+  if (replied.has(message)) {
+    return warn("messaging", `${who} has a reply already; this one is not sent`);
+  }
   replied.add(message);
-  if (message.isWithdrawn) return warn(`${who} does not wait for the reply any more`);
+  if (message.isWithdrawn) return warn("messaging", `${who} does not wait for the reply any more`);
   await message.reply(reply);
   await within(message.session.flushed());
 }
@@ -268,7 +270,10 @@ class Feed implements NewsTaker {
     maxWeight: MAX_NEWS_WAITING_BYTES,
     dropped: () => {
       if (!this.#isLate) {
-        warn(`News about "${this.prefix}" come faster than they are taken; some are missed`);
+        warn(
+          "messaging",
+          `News about "${this.prefix}" come faster than they are taken; some are missed`,
+        );
       }
       this.#isLate = true;
     },

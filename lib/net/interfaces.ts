@@ -5,6 +5,7 @@
  */
 
 import { formatIp, isLoopbackIp, parseIp, samePrefix } from "../wire/beacon_address.ts";
+import { visible } from "../wire/text.ts";
 
 /** One address of an interface. */
 export interface InterfaceAddress {
@@ -145,6 +146,35 @@ export function isOwnAddress(ip: string, interfaces: readonly NetworkInterface[]
   const text = formatIp(bytes);
   return isLoopbackIp(bytes) ||
     interfaces.some(({ addresses }) => addresses.some((address) => address.ip === text));
+}
+
+/**
+ * What is wrong with interfaces that were asked for, by `option`; undefined when they are all there, or
+ * that can't be told.
+ */
+export function unknownInterface(asked: readonly string[], option: string): string | undefined {
+  let present: SystemAddress[];
+  try {
+    present = Deno.networkInterfaces();
+  } catch {
+    return undefined;
+  }
+  for (const text of asked) {
+    if (text === "lo") continue; // Whatever the system calls it.
+    if (present.some(({ name, address }) => name === text || address === text)) continue;
+    const addresses = new Map<string, string[]>();
+    for (const { name, address, family } of present) {
+      const those = addresses.get(name) ?? [];
+      addresses.set(name, those);
+      if (family === "IPv4") those.push(address);
+    }
+    const shown = [...addresses].map(([name, those]) =>
+      those.length === 0 ? name : `${name} (${those.join(", ")})`
+    );
+    const there = shown.length === 0 ? "there is none" : `there are ${shown.join(", ")}`;
+    return `There is no interface "${visible(text).slice(0, 80)}" here (${option}); ${there}`;
+  }
+  return undefined;
 }
 
 /** The interfaces in the environment's `TALKER_INTERFACE`, separated by commas; undefined where it isn't set. */

@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { configure, reset } from "@logtape/logtape";
 import {
   AdvertError,
   advertise,
@@ -8,6 +9,15 @@ import {
   unadvertise,
   watch,
 } from "../../lib/discovery/mod.ts";
+
+const warnings: string[] = [];
+await configure({
+  sinks: { list: (record) => warnings.push(record.message.join("")) },
+  loggers: [
+    { category: "talker", sinks: ["list"], lowestLevel: "warning" },
+    { category: ["logtape", "meta"], sinks: [], lowestLevel: "warning" },
+  ],
+});
 
 const clean = { sanitizeOps: true, sanitizeResources: true };
 const interfaces = ["lo"];
@@ -62,11 +72,74 @@ Deno.test({
   name: "discovery: what is wrong is said at once, what isn't there is null",
   ...clean,
   async fn() {
+    warnings.length = 0;
     await assertRejects(() => advertise("two words", 80, { interfaces }), AdvertError);
     await assertRejects(() => advertise(own("b"), "kitchen", { interfaces }), AdvertError);
     await assertRejects(() => discover("a*", { interfaces }), AdvertError);
-    const signal = AbortSignal.abort();
-    assertEquals(await discover(own("nobody"), { interfaces, signal }), null);
-    await assertRejects(() => advertise(own("b"), 80, { interfaces, signal }));
+    for (const wrong of [5, null, undefined, { a: 1 }]) {
+      const name = wrong as unknown as string;
+      const text = `${JSON.stringify(wrong)} is no name for a service: write text`;
+      await assertRejects(() => advertise(name, 80, { interfaces }), TypeError, text);
+      await assertRejects(() => discover(name, { interfaces }), TypeError, text);
+    }
+    await assertRejects(() => unadvertise(5 as unknown as string), TypeError, "5 is no name");
+    await assertRejects(() => discoverAll(5 as unknown as string), TypeError, "5 is no name");
+    for (const wrong of [-5, "5", NaN, null]) {
+      const options = { interfaces, wait: wrong as number };
+      const text = `wait: ${typeof wrong === "string" ? '"5"' : wrong} is no time`;
+      await assertRejects(() => discover(own("a"), options), RangeError, text);
+      await assertRejects(() => discoverAll("*", options), RangeError, text);
+    }
+    assertEquals(warnings, []);
   },
+});
+
+Deno.test({
+  name: "discovery: what is not found is told, and what was heard instead",
+  ...clean,
+  async fn() {
+    warnings.length = 0;
+    for (let i = 0; i < 12; i++) await advertise(own(`${10 + i}`), 80, { interfaces });
+    assertEquals(await discover(own("nobody"), { interfaces, wait: 200 }), null);
+    await unadvertise();
+    const [first, ...rest] = warnings;
+    assertMatch(first ?? "", /^"mod-\d+\/nobody" was not found within 0\.2 s; heard of: .+ more$/);
+    assertEquals(rest, []);
+    assertEquals(await discover(own("10"), { interfaces, wait: 0 }), null, "all are withdrawn");
+  },
+});
+
+Deno.test({
+  name: "discovery: a signal ends the looking with its reason",
+  ...clean,
+  async fn() {
+    warnings.length = 0;
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assertRejects(() => discover(own("nobody"), { interfaces, signal }), Error, "enough");
+    await assertRejects(() => discoverAll("*", { interfaces, signal }), Error, "enough");
+    await assertRejects(() => advertise(own("b"), 80, { interfaces, signal }), Error, "enough");
+    for (const look of [discover, discoverAll]) {
+      const stop = new AbortController();
+      const looking = look(own("nobody"), { interfaces, signal: stop.signal });
+      stop.abort(new Error("enough"));
+      await assertRejects(() => looking, Error, "enough");
+    }
+    assertEquals(warnings, []);
+  },
+});
+
+Deno.test({
+  name: "discovery: an interface that isn't there is told",
+  ...clean,
+  async fn() {
+    warnings.length = 0;
+    assertEquals(await discover(own("nobody"), { interfaces: ["nosuch"], wait: 0 }), null);
+    const [first, second] = warnings;
+    assertMatch(first ?? "", /^There is no interface "nosuch" here \(interfaces\); there are .*lo/);
+    assertMatch(second ?? "", /^"mod-\d+\/nobody" was not found within 0 s; heard of: nothing$/);
+  },
+});
+
+Deno.test("discovery: the end", async () => {
+  await reset();
 });

@@ -81,6 +81,11 @@ export class Example implements AsyncDisposable {
     await this.#stdin.close();
   }
 
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
   /** Ends it at once. */
   kill(): void {
     if (!this.#isOver) this.#child.kill("SIGKILL");
