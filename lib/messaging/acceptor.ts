@@ -13,7 +13,7 @@ import type { Connection, Endpoint, Listener as Port } from "../net/transport.ts
 import { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS } from "../wire/limits.ts";
 import { type Address, listenAt } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
-import { type EncryptionOptions, securityOf } from "./encryption.ts";
+import { type EncryptionOptions, forListeners, FOUND_ENCRYPTED, securityOf } from "./encryption.ts";
 
 const log = getLogger(["talker", "messaging"]);
 
@@ -28,6 +28,10 @@ export interface AcceptorOptions extends EncryptionOptions {
   background: boolean;
   /** Takes a connection; the promise resolves when that has ended. */
   take: (connection: Connection) => Promise<unknown>;
+  /** What somebody is sent who doesn't encrypt and must. @default nothing */
+  plainRefusal?: Uint8Array;
+  /** Told who was refused, and why: its encryption is not as it is wanted here. */
+  refused?: (from: string, why: string) => void;
   /** Listens. @default by TCP */
   listen?: (at: Endpoint) => Port;
 }
@@ -61,7 +65,7 @@ export class Acceptor {
       const where = formatAddress({ host, port });
       throw new ConnectionError(`Cannot listen at ${where}: ${whyNot(error)}`, { cause: error });
     }
-    this.#port = secured(bound, security);
+    this.#port = secured(bound, security, options);
     this.#options = options;
     if (options.background) this.#port.unref?.();
     this.address = formatAddress({ host: this.#port.addr.hostname, port: this.#port.addr.port });
@@ -110,22 +114,27 @@ export class Acceptor {
   }
 }
 
-/** The port, with what is wanted of its connections. Whoever doesn't fit is told, and logged. */
-function secured(port: Port, security: Security | undefined): Port {
+/** The port, with what is wanted of its connections. Whoever doesn't fit is told, and so is this side. */
+function secured(
+  port: Port,
+  security: Security | undefined,
+  { refused = () => {}, plainRefusal = new Uint8Array(0) }: AcceptorOptions,
+): Port {
   const said = new Map<string, string>();
-  const refused = ({ hostname: from }: Endpoint, why: string) => {
-    if (said.get(from) === why) return;
+  const tell = ({ hostname, port }: Endpoint, why: string) => {
+    refused(formatAddress({ host: hostname, port }), why);
+    if (said.get(hostname) === why) return;
     if (said.size >= MAX_SAID) said.clear();
-    said.set(from, why);
-    log.warn("Refused a connection from {from}: {why}", { from, why });
+    said.set(hostname, why);
+    log.warn("Refused a connection from {from}: {why}", { from: hostname, why });
   };
-  if (security === undefined) return plainListener(port, refused);
+  if (security === undefined) return plainListener(port, (from) => tell(from, FOUND_ENCRYPTED));
   return new SecureListener(port, {
     ...security,
     allowsPlain: () => false,
     exempt: isFromThisMachine,
-    plainRefusal: new Uint8Array(0),
-    refused,
+    plainRefusal,
+    refused: (from, _why, code) => tell(from, forListeners(code)),
   });
 }
 

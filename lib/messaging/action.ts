@@ -42,4 +42,10 @@ export type Action =
   /** What came makes no sense, and is passed over. */
   | { readonly do: "ignore"; readonly reason: string }
   /** The connection is to be ended, or has ended. Always the last. */
-  | { readonly do: "end"; readonly reason: string; readonly by: "us" | "them" };
+  | {
+    readonly do: "end";
+    readonly reason: string;
+    readonly by: "us" | "them";
+    /** Where they did not even greet us, what they said why. */
+    readonly code?: string;
+  };

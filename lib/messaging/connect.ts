@@ -8,6 +8,7 @@ import { formatAddress, type HostPort } from "../net/address.ts";
 import type { Connection } from "../net/transport.ts";
 import { type Address, targetOf } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
+import { refusedBecause } from "./encryption.ts";
 import { open, patiently } from "./dial.ts";
 import { LinkSession } from "./link_session.ts";
 import { connectRaw, type RawConnectOptions, type RawSession } from "./raw.ts";
@@ -31,6 +32,7 @@ export interface ConnectOptions extends SessionOptions {
  *
  * @throws {AddressError} for what is no address
  * @throws {ConnectionError} when there is no connection in time, after the event `notConnected`
+ * @throws {SecurityError} when only one side encrypts, or their secrets differ
  *
  * @example
  * ```ts
@@ -111,10 +113,12 @@ export class Connector {
           this.#events.tell(event);
           resolve(session);
         },
-        ended: (_session, event) => {
+        ended: (session, event) => {
           if (event.type !== "notConnected") return this.#events.tell(event);
           signal?.removeEventListener("abort", abort);
           if (signal?.aborted) return reject(signal.reason);
+          const refused = refusedBecause(session.refusal, event.address);
+          if (refused !== undefined) return reject(refused);
           const { address, reason } = event;
           reject(new ConnectionError(`Cannot connect to ${address}: ${reason}`));
         },

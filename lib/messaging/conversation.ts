@@ -52,7 +52,7 @@ const OPEN: { readonly [H in Happening]?: Phase } = {
 /** Where each happening leads. What is not here may not happen there. */
 export const TRANSITIONS: { readonly [P in Phase]: { readonly [H in Happening]?: Phase } } = {
   new: { begin: "greeting" },
-  greeting: { hello: "open", goodbye: "over", tick: "greeting", end: "over" },
+  greeting: { hello: "open", refuse: "over", goodbye: "over", tick: "greeting", end: "over" },
   open: OPEN,
   over: {},
 };
@@ -208,7 +208,7 @@ export class Conversation {
     return this.#phase === "over" ? [] : this.#over(reason, "them");
   }
 
-  #over(reason: string, by: "us" | "them"): Action[] {
+  #over(reason: string, by: "us" | "them", code?: string): Action[] {
     if (this.#phase !== "over") this.#go("end");
     const actions: Action[] = [];
     for (const id of this.#ours.keys()) {
@@ -218,7 +218,7 @@ export class Conversation {
     this.#ours.clear();
     this.#theirs.clear();
     this.#wanted.clear();
-    actions.push({ do: "end", reason, by });
+    actions.push({ do: "end", reason, by, ...(code === undefined ? {} : { code }) });
     return actions;
   }
 
@@ -246,6 +246,7 @@ export class Conversation {
         return this.#settle(envelope.id, { how: "answered", body: envelope.body }, now);
       case "refuse": {
         const { id, code, reason } = envelope;
+        if (this.#phase === "greeting") return this.#over(reason, "them", code);
         if (id === undefined) return [{ do: "refused", code, reason }];
         return this.#settle(id, { how: "refused", code, reason }, now);
       }

@@ -9,7 +9,7 @@ import { formatAddress, type HostPort } from "../net/address.ts";
 import { connectTcp } from "../net/tcp_client.ts";
 import type { Connection } from "../net/transport.ts";
 import { prepareSecurity, secureOutgoing } from "../link/secure/security.ts";
-import { type EncryptionOptions, SecurityError, securityOf } from "./encryption.ts";
+import { type EncryptionOptions, forCallers, SecurityError, securityOf } from "./encryption.ts";
 import { whyNot } from "./acceptor.ts";
 import { ConnectionError } from "./ask_error.ts";
 
@@ -37,7 +37,7 @@ export async function open(
       : await secureOutgoing(connection, security, { signal });
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof SecurityError) throw error;
+    if (error instanceof SecurityError) throw forCallers(error, formatAddress(to));
     throw new ConnectionError(`Cannot connect to ${formatAddress(to)}: ${whyNot(error)}`, {
       cause: error,
     });

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { EncryptionOptions } from "./encryption.ts";
+import { warn } from "../net/warn.ts";
+import { type EncryptionOptions, SecurityError } from "./encryption.ts";
 import { distanceOf } from "../link/backoff.ts";
 import { keepUp } from "../link/keep_up.ts";
 import { getLogger } from "@logtape/logtape";
@@ -183,6 +184,11 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
 
   #keep(name: string, host: string, open: (signal: AbortSignal) => Promise<void>): void {
     const { signal } = this.#stop;
+    let warned: string | undefined;
+    const insecure = (why: string) => {
+      if (why !== warned) warn("messaging", `${name}: ${why}`);
+      warned = why;
+    };
     void keepUp({
       distance: distanceOf(host),
       random: Math.random,
@@ -192,6 +198,8 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
         try {
           return void await open(signal);
         } catch (error) {
+          // Tried on, too: the other side may be set right. But that is for a person to do.
+          if (error instanceof SecurityError) insecure(error.message);
           return error instanceof Error ? error.message : String(error);
         }
       },

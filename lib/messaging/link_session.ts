@@ -15,6 +15,7 @@ import {
   MAX_NEWS_TOPIC,
   MAX_NEWS_WAITING,
   MAX_NEWS_WAITING_BYTES,
+  MAX_OPEN_ASKS,
   MAX_SEND_QUEUED_BYTES,
   SEND_STUCK_MS,
 } from "../wire/limits.ts";
@@ -70,6 +71,8 @@ export class LinkSession implements Session {
   /** News that this program did not take in time, to be told with the next. */
   #newsDropped = 0;
   readonly ended: Promise<SessionEvent<Session>>;
+  /** Why the other side did not even greet us: a word for programs, where it said one. */
+  refusal: string | undefined;
   /** What its session function gave, for the event at its end. */
   result: unknown;
   readonly #options: LinkSessionOptions;
@@ -172,6 +175,10 @@ export class LinkSession implements Session {
   ): Promise<Outcome> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
+    if (this.#conversation.asking >= MAX_OPEN_ASKS) {
+      const what = `More than ${MAX_OPEN_ASKS} questions to ${this.remote} wait for their answers`;
+      throw new AskError("busy", what);
+    }
     const [id, actions] = this.#conversation.ask(type, body, { now, deadline });
     return new Promise((resolve) => {
       const cancel = () => this.#do(this.#conversation.cancel(id, performance.now()));
@@ -331,6 +338,7 @@ export class LinkSession implements Session {
           reason: action.reason,
         });
       case "end":
+        this.refusal = action.code;
         return this.#end(action.reason, action.by);
     }
   }

@@ -6,6 +6,7 @@
 
 import { Acceptor } from "./acceptor.ts";
 import type { Address } from "./address.ts";
+import { plainRefusal } from "./encryption.ts";
 import { encodeEnvelope } from "./envelope.ts";
 import { messageStream } from "./incoming_message.ts";
 import { encodeJson, shown } from "./json.ts";
@@ -34,7 +35,10 @@ export interface ListenOptions extends SessionOptions {
 export interface Listener extends AsyncDisposable {
   /** Where, with the port that the system chose where it was 0. */
   readonly address: string;
-  /** `accepted`, `closed`, `abandoned`, `notListening`. */
+  /**
+   * `accepted`, `closed`, `abandoned`, `notListening`; `notConnected` for who was refused, since only one
+   * side encrypts, or their secrets differ.
+   */
   readonly events: Stream<SessionEvent<Session>>;
   /** Messages of all connections that nobody handles; where there is no session function or class. */
   readonly messages: Stream<Message>;
@@ -148,7 +152,14 @@ class LinkListener implements Listener {
       return session.ended;
     };
     try {
-      this.#acceptor = new Acceptor(address, { background, encrypted, secret, take });
+      this.#acceptor = new Acceptor(address, {
+        background,
+        encrypted,
+        secret,
+        take,
+        plainRefusal: plainRefusal({ secret }),
+        refused: (address, reason) => this.#events.tell({ type: "notConnected", address, reason }),
+      });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#events.tell({ type: "notListening", address: String(address), reason });

@@ -18,7 +18,7 @@ import { Subscriber, type SubscriberOptions } from "../client/notify/subscriber.
 import { formatAddress, parseTarget } from "../net/address.ts";
 import { secureOutgoing } from "../link/secure/security.ts";
 import { connectTcp } from "../net/tcp_client.ts";
-import { type EncryptionOptions, securityOf } from "./encryption.ts";
+import { type EncryptionOptions, forCallers, SecurityError, securityOf } from "./encryption.ts";
 import { type ConnectionOptions, Wire } from "./notify_wire.ts";
 
 export type { ConnectionOptions, Notified, Outcome, Published };
@@ -230,6 +230,11 @@ class Turns {
 function encryptedConnect(options: EncryptionOptions): ConnectionOptions["connect"] {
   const security = securityOf(options, "client");
   if (security === undefined) return undefined;
-  return async (server, { signal }) =>
-    await secureOutgoing(await connectTcp(server, { signal }), security, { signal });
+  return async (server, { signal }) => {
+    try {
+      return await secureOutgoing(await connectTcp(server, { signal }), security, { signal });
+    } catch (error) {
+      throw error instanceof SecurityError ? forCallers(error, formatAddress(server)) : error;
+    }
+  };
 }

@@ -78,7 +78,10 @@ export interface RawSession extends AsyncDisposable {
 export interface RawListener extends AsyncDisposable {
   /** Where, with the port that the system chose where it was 0. */
   readonly address: string;
-  /** `accepted`, `closed`, `abandoned`, `notListening`. */
+  /**
+   * `accepted`, `closed`, `abandoned`, `notListening`; `notConnected` for who was refused, since only one
+   * side encrypts, or their secrets differ.
+   */
   readonly events: Stream<SessionEvent<RawSession>>;
   /** The connections that are up. */
   readonly sessions: ReadonlySet<RawSession>;
@@ -248,7 +251,13 @@ class RawLinkListener implements RawListener {
       return session.ended;
     };
     try {
-      this.#acceptor = new Acceptor(address, { background, encrypted, secret, take });
+      this.#acceptor = new Acceptor(address, {
+        background,
+        encrypted,
+        secret,
+        take,
+        refused: (address, reason) => this.#events.tell({ type: "notConnected", address, reason }),
+      });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#events.tell({ type: "notListening", address: String(address), reason });

@@ -46,7 +46,7 @@ export type SessionEvent<S> =
   }
   /** The other side ended it, or was lost. */
   | { readonly type: "abandoned"; readonly session: S; readonly reason: string }
-  /** A connection could not be made. */
+  /** A connection could not be made; where somebody listens, one was refused (see `EncryptionOptions`). */
   | { readonly type: "notConnected"; readonly address: string; readonly reason: string }
   /** The address can't be listened at, or not any more. */
   | { readonly type: "notListening"; readonly address: string; readonly reason: string };

@@ -53,6 +53,21 @@ Deno.test("conversation: who isn't greeted properly is told why, and left", () =
   }
 });
 
+Deno.test("conversation: who is refused instead of greeted is told why, and says no more", () => {
+  const conversation = new Conversation("connects");
+  conversation.begin(0);
+  const refusal = {
+    kind: "refuse",
+    id: undefined,
+    code: "plain",
+    reason: "encrypted here",
+  } as const;
+  assertEquals(conversation.received(refusal, 1), [
+    { do: "end", reason: "encrypted here", by: "them", code: "plain" },
+  ]);
+  assertEquals(conversation.phase, "over");
+});
+
 Deno.test("conversation: later versions may speak this one too", () => {
   const conversation = new Conversation("listens");
   conversation.begin(0);

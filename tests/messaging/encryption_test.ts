@@ -1,15 +1,25 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { configure, reset } from "@logtape/logtape";
 import {
   connect,
   connectGroup,
-  ConnectionError,
   defineMessage,
   handle,
   listen,
   type RawSession,
   SecurityError,
+  type Session,
+  type SessionEvent,
   text,
 } from "../../lib/mod.ts";
+import { within } from "../support/line_client.ts";
+import { eventually } from "../support/messaging.ts";
 import { securityOf } from "../../lib/messaging/encryption.ts";
 
 const Hello = defineMessage("hello", text, { reply: text });
@@ -26,21 +36,34 @@ Deno.test("encryption: both ends encrypt, with a secret or without", async () =>
 
 Deno.test("encryption: who wants something else is refused, at once and with the reason", async () => {
   await using open = await listen("127.0.0.1:0", { handlers });
+  await using closed = await listen("127.0.0.1:0", { handlers, encrypted: true });
   await using sealed = await listen("127.0.0.1:0", { handlers, ...BLUE });
   const cases = [
-    [open.address, { encrypted: true }, "plain"],
-    [open.address, BLUE, "plain"],
-    [sealed.address, { encrypted: true }, "secret-needed"],
-    [sealed.address, RED, "refused"],
+    [open, { encrypted: true }, "plain", "does not encrypt: have it say { encrypted: true }"],
+    [open, BLUE, "plain", "does not encrypt: have it say { encrypted: true }"],
+    [closed, {}, "plain", "the other side encrypts: give { encrypted: true } here"],
+    [closed, BLUE, "no-secret", "has no secret: leave { secret: … } out here"],
+    [sealed, {}, "secret-needed", "asks for a secret: give it with { secret: … }"],
+    [sealed, { encrypted: true }, "secret-needed", "asks for a secret: give it with { secret: … }"],
+    [sealed, RED, "refused", "the secret is another one there"],
   ] as const;
-  for (const [address, options, code] of cases) {
+  for (const [server, options, code, text] of cases) {
+    const { address } = server;
+    const told: string[] = [];
+    const onEvent = (event: SessionEvent<Session>) =>
+      told.push(event.type === "notConnected" ? event.reason : event.type);
     const error = await assertRejects(
-      () => connect(address, { wait: 60_000, ...options }),
+      () => connect(address, { wait: 60_000, ...options, onEvent }),
       SecurityError,
+      text,
     );
     assertEquals((error as unknown as SecurityError).code, code);
+    assertStringIncludes((error as unknown as Error).message, `Cannot connect to ${address}: `);
+    assertEquals(told, [(error as unknown as Error).message]);
+    // The side that listens is told, too.
+    const event = await within(server.events.next(), "the event at the listener");
+    assert(event?.type === "notConnected" && event.address.startsWith("127.0.0.1:"));
   }
-  await assertRejects(() => connect(sealed.address), ConnectionError);
   await using session = await connect(sealed.address, BLUE);
   assertEquals(await session.ask(Hello, "Tim"), "Welcome, Tim");
 });
@@ -63,6 +86,34 @@ Deno.test("encryption: a group, and raw frames", async () => {
   const large = new Uint8Array(200_000).map((_, i) => i % 251);
   await raw.send(large);
   assertEquals(await raw.frames.next(), large);
+});
+
+Deno.test("encryption: a group that can't be, for want of a secret, says so and goes on trying", async () => {
+  const warnings: string[] = [];
+  await configure({
+    sinks: { list: (record) => warnings.push(record.message.join("")) },
+    loggers: [
+      { category: ["talker", "messaging"], sinks: ["list"], lowestLevel: "warning" },
+      { category: ["logtape", "meta"], sinks: [], lowestLevel: "warning" },
+    ],
+  });
+  try {
+    let refused = 0;
+    await using motor = await listen("127.0.0.1:0", {
+      handlers,
+      ...BLUE,
+      onEvent: ({ type }) => refused += Number(type === "notConnected"),
+    });
+    await using group = connectGroup({ motor: motor.address });
+    await eventually("it was tried several times", () => refused >= 3);
+    assertEquals(warnings.filter((text) => text.startsWith("motor: ")), [
+      `motor: Cannot connect to ${motor.address}: the other side asks for a secret: ` +
+      "give it with { secret: … }",
+    ]);
+    assertEquals(group.isReady, false);
+  } finally {
+    await reset();
+  }
 });
 
 Deno.test("encryption: an empty secret is no secret", () => {

@@ -17,7 +17,7 @@ import {
 } from "../../wire/limits.ts";
 import { RateLimiter } from "../rate_limiter.ts";
 import { Responder } from "./handshake.ts";
-import { beginsLikeMagic, failure, writeRefusal } from "./handshake_messages.ts";
+import { beginsLikeMagic, failure, type FailureCode, writeRefusal } from "./handshake_messages.ts";
 import { PeekedConnection } from "./peeked_connection.ts";
 import { carry, random, type Security, SecurityError, writeAll } from "./security.ts";
 import { loadSodium } from "./sodium.ts";
@@ -36,8 +36,8 @@ export interface SecureListenerOptions extends Security {
   readonly exempt: (connection: Connection) => boolean;
   /** What somebody is sent who doesn't encrypt and must. */
   readonly plainRefusal: Uint8Array;
-  /** Told why somebody was refused. */
-  readonly refused: (remote: Endpoint, reason: string) => void;
+  /** Told why somebody was refused: in words, and in one for programs. */
+  readonly refused: (remote: Endpoint, reason: string, code: FailureCode) => void;
 }
 
 interface HalfOpen {
@@ -166,11 +166,11 @@ export class SecureListener implements Listener {
       // The reply shows whether a guess was right: who hangs up then has guessed, too.
       if (entry.guesses > 0 && (reason === undefined || reason.code === "refused")) {
         this.#guesses.use(address, performance.now(), entry.guesses);
-        refused(
-          connection.remoteAddr,
-          reason?.message ?? failure("refused", "found", this.#options.purpose).text,
-        );
-      } else if (reason !== undefined) refused(connection.remoteAddr, reason.message);
+        const { text } = failure("refused", "found", this.#options.purpose);
+        refused(connection.remoteAddr, reason?.message ?? text, "refused");
+      } else if (reason !== undefined) {
+        refused(connection.remoteAddr, reason.message, reason.code);
+      }
       // What was said last should arrive: closed at once the system might throw it away.
       await connection.closeWrite().catch(() => {});
       closeQuietly(connection);
