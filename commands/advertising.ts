@@ -30,16 +30,29 @@ export interface NodeAdvert {
 export interface NodeAdvertised {
   /** The name that was asked for, or that with a number behind it. */
   readonly name: string;
-  /** The name was lost later, and another one taken. */
+  /** Says goodbye. */
   withdraw(): Promise<void>;
+}
+
+/** What else there is to a name than what beacons say. */
+export interface OtherNames {
+  /** The address of who else has it; undefined where nobody has. */
+  readonly holder?: (name: string) => string | undefined;
+  /** The name was lost later, and this one taken. */
+  readonly renamed?: (name: string) => void;
 }
 
 /**
  * Claims the name, and advertises. Where another holds it, the node is `NAME-2`, which is a warning;
  * so it is when the name is lost later to one who held it longer, when two networks are joined.
  */
-export async function advertiseNode(beacon: Beacon, advert: NodeAdvert): Promise<NodeAdvertised> {
-  let current = await claim(beacon, advert, 1);
+export async function advertiseNode(
+  beacon: Beacon,
+  advert: NodeAdvert,
+  others: OtherNames = {},
+): Promise<NodeAdvertised> {
+  const claimFrom = (number: number) => claim(beacon, advert, { from: number, others });
+  let current = await claimFrom(1);
   let isOver = false;
   const follow = async (): Promise<void> => {
     while (!isOver && current !== undefined) {
@@ -49,7 +62,8 @@ export async function advertiseNode(beacon: Beacon, advert: NodeAdvert): Promise
         name: current.name,
         holder: holder.addresses[0] ?? holder.source,
       });
-      current = await claim(beacon, advert, current.number + 1);
+      current = await claimFrom(current.number + 1);
+      if (current !== undefined && !isOver) others.renamed?.(current.name);
     }
   };
   void follow();
@@ -72,11 +86,12 @@ interface Claimed {
 async function claim(
   beacon: Beacon,
   { name, kind, at, properties }: NodeAdvert,
-  from: number,
+  { from, others }: { from: number; others: OtherNames },
 ): Promise<Claimed | undefined> {
   const address = formatAddress({ host: at.hostname, port: at.port });
   for (let number = from; number < from + MAX_TRIED; number++) {
-    const tried = number === 1 ? name : numbered(name, number);
+    const tried = numbered(name, number);
+    if (isTaken(tried, others)) continue;
     try {
       const advertised = await beacon.advertise({
         name: tried,
@@ -84,12 +99,12 @@ async function claim(
         addresses: [address],
         properties,
       });
-      if (number > 1) log.warn("This server is found as {tried}", { tried });
+      if (number > 1) foundAs(tried);
       return { name: tried, number, advertised };
     } catch (error) {
       if (error instanceof NameTakenError) {
         const holder = error.holder.addresses[0] ?? error.holder.source;
-        log.warn("The name {tried} is taken by {holder}", { tried, holder });
+        taken(tried, holder);
         continue;
       }
       if (!(error instanceof AdvertError)) throw error;
@@ -104,8 +119,34 @@ async function claim(
   return undefined;
 }
 
-/** `kitchen-2`, shortened where that would be too long. */
+/** The first of the names that none of the others has, for a node whose beacon doesn't advertise it. */
+export function freeName(name: string, others: OtherNames): string {
+  for (let number = 1; number <= MAX_TRIED; number++) {
+    const tried = numbered(name, number);
+    if (isTaken(tried, others)) continue;
+    if (number > 1) foundAs(tried);
+    return tried;
+  }
+  return name;
+}
+
+function isTaken(name: string, { holder }: OtherNames): boolean {
+  const address = holder?.(name);
+  if (address !== undefined) taken(name, address);
+  return address !== undefined;
+}
+
+function taken(tried: string, holder: string): void {
+  log.warn("The name {tried} is taken by {holder}", { tried, holder });
+}
+
+function foundAs(tried: string): void {
+  log.warn("This server is found as {tried}", { tried });
+}
+
+/** `kitchen`, `kitchen-2`; shortened where that would be too long. */
 function numbered(name: string, number: number): string {
+  if (number === 1) return name;
   const ending = `-${number}`;
   return [...name].slice(0, MAX_BEACON_NAME - ending.length).join("") + ending;
 }

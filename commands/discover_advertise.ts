@@ -8,6 +8,7 @@ import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { AdvertError, NameTakenError } from "../lib/discovery/service.ts";
 import { Networkzero } from "../lib/discovery/networkzero.ts";
+import { asService } from "../lib/discovery/networkzero_finder.ts";
 import { formatAddress, type HostPort, parseListen } from "../lib/net/address.ts";
 import { parseIp } from "../lib/wire/beacon_address.ts";
 import { openBeacon } from "./beacon_open.ts";
@@ -22,8 +23,15 @@ const KIND = "service";
 export async function advertise({ flags, name = "", io }: Discovering): Promise<number> {
   const addresses = await advertAddresses(flags.advertise ?? "");
   await using beacon = openBeacon(flags, { warn: io.stderr });
+  using networkzero = flags.networkzero
+    ? Networkzero.open({ interfaces: flags.interface })
+    : undefined;
+  if (networkzero?.blocked !== undefined) io.stderr.write(`talker: ${networkzero.blocked}\n`);
   let advertised;
   try {
+    await networkzero?.round(io.signal);
+    const holder = networkzero?.holder(name);
+    if (holder !== undefined) throw new NameTakenError(name, asService(holder));
     advertised = await beacon.advertise({ name, kind: KIND, addresses }, { signal: io.signal });
   } catch (error) {
     if (io.signal.aborted) return EXIT.ok;
@@ -31,13 +39,7 @@ export async function advertise({ flags, name = "", io }: Discovering): Promise<
     if (error instanceof AdvertError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
-  using networkzero = flags.networkzero
-    ? Networkzero.open({ interfaces: flags.interface })
-    : undefined;
-  if (networkzero !== undefined) {
-    if (networkzero.blocked !== undefined) io.stderr.write(`talker: ${networkzero.blocked}\n`);
-    networkzero.advertise(name, addresses);
-  }
+  networkzero?.advertise(name, addresses);
   const shown = advertised.addresses.join(", ");
   io.stdout.write(
     flags.json

@@ -156,6 +156,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     networkzero: false,
     looks: joins || targets.length > 0,
     warn: io.stderr,
+    signal: io.signal,
   });
   const part = { flags, name, targets, listener, secrets, surroundings, joins, io };
   try {

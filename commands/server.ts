@@ -79,6 +79,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     networkzero: flags.networkzero,
     looks: peers.length > 0 || (flags.mesh !== undefined && flags.autoPeer),
     warn: io.stderr,
+    signal: io.signal,
   });
   const name = await surroundings?.advertise({
     name: wanted,

@@ -9,7 +9,13 @@ import type { Beacon } from "../lib/discovery/beacon.ts";
 import type { Networkzero } from "../lib/discovery/networkzero.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { formatAddress } from "../lib/net/address.ts";
-import { advertiseNode, type NodeAdvert, type NodeAdvertised } from "./advertising.ts";
+import {
+  advertiseNode,
+  freeName,
+  type NodeAdvert,
+  type NodeAdvertised,
+  type OtherNames,
+} from "./advertising.ts";
 import { joinMesh } from "./auto_peer.ts";
 import { openBeacon } from "./beacon_open.ts";
 
@@ -21,8 +27,10 @@ export interface SurroundingsOptions {
   readonly networkzero: boolean;
   /** Is there anybody to look for? */
   readonly looks: boolean;
-  /** Where wrong interfaces are told. */
+  /** Where wrong interfaces are told, and that networkzero can't be heard. */
   readonly warn: Output;
+  /** Ends the start. */
+  readonly signal: AbortSignal;
 }
 
 /** A node's beacon, as its flags want it. */
@@ -47,18 +55,37 @@ export class Surroundings {
 
   /** Advertises, if that is wanted. Gives the name that the node has got. */
   async advertise(advert: NodeAdvert): Promise<string> {
-    let { name } = advert;
+    const { at } = advert;
+    const address = formatAddress({ host: at.hostname, port: at.port });
+    const networkzero = this.#options.networkzero ? await this.#hearNetworkzero() : undefined;
+    const others: OtherNames = {
+      holder: (name) => {
+        const entry = networkzero?.holder(name);
+        return entry && `${entry.host}:${entry.port}`;
+      },
+      renamed: (renamed) => {
+        networkzero?.unadvertise(name);
+        networkzero?.advertise(name = renamed, [address]);
+      },
+    };
+    let name: string;
     if (this.#options.advertise) {
-      this.#advertised = await advertiseNode(this.beacon, advert);
-      name = this.#advertised.name;
-    }
-    if (this.#options.networkzero) {
-      const { Networkzero } = await import("../lib/discovery/networkzero.ts");
-      this.#networkzero = Networkzero.open({ interfaces: this.#options.interface });
-      const { at } = advert;
-      this.#networkzero.advertise(name, [formatAddress({ host: at.hostname, port: at.port })]);
-    }
+      this.#advertised = await advertiseNode(this.beacon, advert, others);
+      ({ name } = this.#advertised);
+    } else name = freeName(advert.name, others);
+    networkzero?.advertise(name, [address]);
     return name;
+  }
+
+  /** Begins to listen, until it is known who has which name. */
+  async #hearNetworkzero(): Promise<Networkzero> {
+    const { Networkzero } = await import("../lib/discovery/networkzero.ts");
+    const networkzero = Networkzero.open({ interfaces: this.#options.interface });
+    this.#networkzero = networkzero;
+    const { blocked } = networkzero;
+    if (blocked !== undefined) this.#options.warn.write(`talker: ${blocked}\n`);
+    await networkzero.round(this.#options.signal);
+    return networkzero;
   }
 
   /** Links to the others of the mesh that are found, if `join`; tries those of `--peer` when they are heard. */

@@ -35,6 +35,12 @@ export interface NetworkzeroFindOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Who advertises is heard within this time, in milliseconds: in networkzero every 2 s, give or take a
+ * little; unless its datagram is lost.
+ */
+const ROUND_MS = NETWORKZERO_INTERVAL_S * 1000 + 500;
+
 /** What expires is told so late at the most, in milliseconds. */
 const EXPIRY_MS = 1_000;
 
@@ -122,6 +128,26 @@ export class Networkzero implements Disposable {
     return this.#table.names().filter(({ name }) => !this.#adverts.has(name));
   }
 
+  /** Listens until all who advertise now have been heard (2.5 s); not at all while the port can't be had. */
+  async round(signal?: AbortSignal): Promise<void> {
+    if (this.blocked !== undefined || signal?.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ROUND_MS);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  /** Who else has that name, whatever its case: its last advert has not expired. */
+  holder(name: string): NetworkzeroName | undefined {
+    const wanted = foldBeaconName(name);
+    return this.names().find((entry) => foldBeaconName(entry.name) === wanted);
+  }
+
   /** Has `listener` told of what is heard and what expires. Returns what ends that. */
   on(listener: (change: NetworkzeroChange) => void): () => void {
     this.#listeners.add(listener);
@@ -134,7 +160,7 @@ export class Networkzero implements Disposable {
     { wait, signal }: NetworkzeroFindOptions,
   ): Promise<NetworkzeroName | null> {
     const wanted = foldBeaconName(name);
-    const known = this.names().find((entry) => foldBeaconName(entry.name) === wanted);
+    const known = this.holder(name);
     if (known !== undefined) return known;
     const { promise, resolve } = Promise.withResolvers<NetworkzeroName | null>();
     const off = this.on(({ type, entry }) => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { anySignal } from "../net/signals.ts";
 import { foldBeaconName, isBeaconName, matchesBeaconName } from "../wire/beacon_name.ts";
 import type { Beacon } from "./beacon.ts";
 import type { Networkzero } from "./networkzero.ts";
@@ -51,7 +52,7 @@ export class Finder {
   /** Whoever answers for the name first; null when nobody does in time. */
   async find(name: string, { wait, signal }: FinderOptions): Promise<Found | null> {
     const over = new AbortController();
-    const options = { wait, signal: AbortSignal.any([signal, over.signal]) };
+    const options = { wait, signal: anySignal(signal, over.signal) };
     const beacon = async (): Promise<Found | null> => {
       // What no beacon can advertise it can't look for either: networkzero's names may have blanks.
       if (!isBeaconName(name)) return null;
@@ -180,10 +181,13 @@ export class WatchMerge {
   }
 }
 
-/** What a networkzero program advertises, as a service. */
 function asFound(entry: NetworkzeroName): Found {
-  const { name, host, port, from, heardAt } = entry;
-  const service: Service = {
+  return { service: asService(entry), via: "networkzero" };
+}
+
+/** What a networkzero program advertises, as a service. */
+export function asService({ name, host, port, from, heardAt }: NetworkzeroName): Service {
+  return {
     name,
     kind: NETWORKZERO_KIND,
     id: "",
@@ -195,7 +199,6 @@ function asFound(entry: NetworkzeroName): Found {
     interface: undefined,
     host: "",
   };
-  return { service, via: "networkzero" };
 }
 
 /** A beacon's names have no blanks: what is asked of it is wider, and sifted afterwards. */

@@ -15,6 +15,7 @@ import {
   type PublisherOptions,
 } from "../client/notify/publisher.ts";
 import { Subscriber, type SubscriberOptions } from "../client/notify/subscriber.ts";
+import { anySignal } from "../net/signals.ts";
 import { formatAddress, parseTarget } from "../net/address.ts";
 import { secureOutgoing } from "../link/secure/security.ts";
 import { connectTcp } from "../net/tcp_client.ts";
@@ -41,7 +42,7 @@ export type Handler = (notification: Notified, signal: AbortSignal) => Promise<b
 export async function subscribe(handler: Handler, options: SubscribingOptions): Promise<Outcome> {
   const over = new AbortController();
   const { signal } = options;
-  const both = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  const both = anySignal(signal, over.signal);
   let handling: Promise<void> | undefined;
   const handle = async (notification: Notified) => {
     let ok = false;
@@ -153,7 +154,7 @@ export async function* notifications(
   }
   const stop = new AbortController();
   const { signal } = options;
-  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const both = anySignal(signal, stop.signal);
   const turns = new Turns();
   const target = formatAddress(server);
   const { as, since, count } = options;

@@ -204,3 +204,26 @@ await testWithPython(
     assertEquals(await asker.next(), `${a.on(lan)}:4567`);
   },
 );
+
+await testOnHosts(
+  "networkzero: a server that can't hear the others says so, and serves",
+  async () => {
+    await using network = await Network.create();
+    const host = await network.host("a");
+    await using holder = new Spawned([
+      Deno.execPath(),
+      "eval",
+      "--unstable-net",
+      'Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 9999 }).receive(); ' +
+      'console.log("held");',
+    ], { on: host });
+    assertEquals(await holder.next(), "held");
+    const flags = ["--name", "kitchen", "--host", "127.0.0.1", "--port", "0", "--networkzero"];
+    await using server = start(["server", ...flags], { on: host });
+    assertStringIncludes(
+      await server.stderr.next(),
+      "talker: The adverts of Python's networkzero can't be heard: UDP port 9999 can't be had",
+    );
+    assertMatch(await server.next(), /^talker server kitchen listening on /);
+  },
+);
