@@ -140,6 +140,8 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
     options.signal?.addEventListener("abort", () => this.close(), { once: true });
     if (options.signal?.aborted) this.close();
     for (const each of start) each();
+    // Where nobody is to come all are there.
+    this.#judge();
   }
 
   get members(): Members<Entries> {
@@ -211,6 +213,12 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
     if (this.#stop.signal.aborted) return;
     this.#members[name] = member;
     this.#events.tell({ type: "changed", name, isUp: member !== null, reason });
+    this.#judge();
+  }
+
+  /** Tells whether all are there, when that is news. */
+  #judge(): void {
+    if (this.#stop.signal.aborted) return;
     const isReady = Object.values(this.#members).every((each) => each !== null);
     if (isReady === this.#isReady) return;
     this.#isReady = isReady;

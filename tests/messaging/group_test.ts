@@ -21,6 +21,16 @@ function serve(port: number, name: string) {
   });
 }
 
+Deno.test("group: one of nobody is ready at once", async () => {
+  const events: GroupEvent[] = [];
+  await using group = connectGroup({}, { onEvent: (event) => events.push(event) });
+  assertEquals([group.isReady, events], [true, [{ type: "ready" }]]);
+  assertEquals(await within(group.ready(), "nobody"), {});
+  const closed = connectGroup({}, { signal: AbortSignal.abort() });
+  assertEquals(closed.isReady, false);
+  await assertRejects(() => closed.ready(), ConnectionError, "closed");
+});
+
 Deno.test("group: ready when all are there, whenever they come; each change is told", async () => {
   const [a, b] = [freePort(), freePort()];
   const events: GroupEvent[] = [];
