@@ -10,7 +10,12 @@ import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Connection } from "../net/transport.ts";
 import { LocalFault } from "../wire/errors.ts";
-import { MAX_FRAME_BYTES, MAX_INBOX_BYTES, MAX_INBOX_MESSAGES } from "../wire/limits.ts";
+import {
+  MAX_FRAME_BYTES,
+  MAX_INBOX_BYTES,
+  MAX_INBOX_MESSAGES,
+  SEND_STUCK_MS,
+} from "../wire/limits.ts";
 import { encodeText } from "../wire/text.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type Address, targetOf } from "./address.ts";
@@ -21,6 +26,7 @@ import type { SessionMaker } from "./session.ts";
 import { Events, type SessionEvent } from "./session_event.ts";
 import { runSession } from "./session_runner.ts";
 import { Stream } from "./stream.ts";
+import { Wake } from "./wake.ts";
 
 /**
  * What is on the wire: `frames`, each with its length in front, or `bytes`, in pieces as they come.
@@ -64,7 +70,8 @@ export interface RawSession extends AsyncDisposable {
   /** Resolves when the connection has ended. Never rejects. */
   readonly ended: Promise<SessionEvent<RawSession>>;
   /**
-   * Sends a frame, or bytes; text as UTF-8. Resolves when there is room for more.
+   * Sends a frame, or bytes; text as UTF-8. Resolves when there is room for more. An other side that
+   * takes nothing for 10 s is given up.
    *
    * @throws {LocalFault} for a frame of more than 1 MiB
    * @throws {AskError} `lost` when the connection has ended
@@ -103,19 +110,23 @@ export class RawLinkSession implements RawSession {
   readonly #room: Room;
   readonly #abort = new AbortController();
   readonly #tell: (event: SessionEvent<RawSession>) => void;
+  readonly #stuckMs: number;
+  readonly #wake = new Wake(() => this.#look());
   #settle!: (event: SessionEvent<RawSession>) => void;
   #waiting = 0;
   #isDeaf = false;
   #isOver = false;
 
-  /** Takes the connection over; its end is told with `tell`. */
+  /** Takes the connection over; its end is told with `tell`. Only tests give it up sooner or later. */
   constructor(
     connection: Connection,
     form: RawForm,
     tell: (event: SessionEvent<RawSession>) => void,
+    { stuckMs = SEND_STUCK_MS } = {},
   ) {
     this.#form = form;
     this.#tell = tell;
+    this.#stuckMs = stuckMs;
     const { hostname: host, port } = connection.remoteAddr;
     this.remote = formatAddress({ host, port });
     this.frames = new Stream({ taken: ({ length }) => this.#taken(length) });
@@ -168,7 +179,16 @@ export class RawLinkSession implements RawSession {
     if (!this.#room.isFree) await this.#room.wait();
     if (this.#isOver) throw new AskError("lost", `The connection with ${this.remote} has ended`);
     this.#link.send(bytes);
+    this.#look();
     if (!this.#room.isFree) await this.#room.wait();
+  }
+
+  /** Looks whether the other side still takes what is sent, and when to look again. */
+  #look(): void {
+    if (this.#isOver || this.#link.queued === 0) return;
+    const due = this.#link.progressAt + this.#stuckMs;
+    if (due > performance.now()) return this.#wake.at(due);
+    this.#end("them", `nothing was taken for ${this.#stuckMs / 1000} s`);
   }
 
   close(reason = "closed"): void {
@@ -178,6 +198,7 @@ export class RawLinkSession implements RawSession {
   #end(by: "us" | "them", reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#wake.stop();
     this.#link.finish();
     this.#room.end(true);
     this.frames.end();

@@ -270,6 +270,26 @@ Deno.test("limit: an other side that takes nothing for so long is given up", asy
   );
 });
 
+Deno.test("limit: so is one at a raw connection", async () => {
+  for (const form of ["frames", "bytes"] as const) {
+    const connection = new FakeConnection();
+    const session = new RawLinkSession(connection, form, () => {}, { stuckMs: 100 });
+    await session.send("is taken");
+    await settled();
+    connection.takes = 0;
+    void session.send("takes nothing");
+    const waits = session.send("x".repeat(SEND_WAITS_BYTES));
+    const end = await within(session.ended, "the end");
+    assertEquals(
+      [end.type, "reason" in end && end.reason],
+      ["abandoned", "nothing was taken for 0.1 s"],
+    );
+    await within(waits, "the send");
+    await assertRejects(() => session.send("more"), AskError, "has ended");
+    await within(session[Symbol.asyncDispose](), "the connection's end");
+  }
+});
+
 Deno.test("limit: events that nobody takes; the oldest go", () => {
   const told: number[] = [];
   const events = new Events<number>((event) => void told.push(event));
