@@ -49,7 +49,8 @@ function stretch(secret: string): Promise<Uint8Array> {
 
 /** What is wrong, and what to do about it: for a program that connects and encrypts. */
 const TOLD: Readonly<Record<FailureCode, string>> = {
-  plain: "the other side does not encrypt: have it say { encrypted: true }, or leave that out here",
+  plain:
+    "the other side does not encrypt: give { encrypted: true } or { secret: … } there as here, or leave that out here",
   version: "the other side has a version that does not fit this one: update the older one",
   purpose: "the other side serves something else at that port",
   "secret-needed": "the other side asks for a secret: give it with { secret: … }",
@@ -70,7 +71,8 @@ const TOLD_PLAIN: Readonly<Record<string, readonly [FailureCode, string]>> = {
 /** For one that listens and encrypts. */
 const FOUND: Readonly<Record<FailureCode, string>> = {
   ...TOLD,
-  plain: "it does not encrypt: have it say { encrypted: true }, or leave that out here",
+  plain:
+    "it does not encrypt: give { encrypted: true } or { secret: … } there as here, or leave that out here",
   purpose: "it wants something else than is served at this port",
   "secret-needed": "it has no secret: give it one with { secret: … }",
   "no-secret": "it has a secret, this side has none: give { secret: … } here, or not there",

@@ -259,9 +259,6 @@ export interface HeardNews {
   readonly address: string;
 }
 
-/** Where news come from: an address, or several. */
-type From = Address | null | readonly (Address | null)[];
-
 /** What {@linkcode waitForNews} has asked for. */
 class Feed implements NewsTaker {
   readonly prefix: string;
@@ -302,18 +299,18 @@ const feeds = new Map<string, Feed>();
  * @throws the reason of `signal`
  */
 export function waitForNews(
-  address: From,
+  address: Address | null | readonly (Address | null)[],
   topic?: string,
   options?: EndlessOptions,
 ): Promise<HeardNews>;
 /** The same for so long; null when none came in time. */
 export function waitForNews(
-  address: From,
+  address: Address | null | readonly (Address | null)[],
   topic: string | undefined,
   options: WaitOptions,
 ): Promise<HeardNews | null>;
 export async function waitForNews(
-  address: From,
+  address: Address | null | readonly (Address | null)[],
   topic = "",
   options: WaitOptions = {},
 ): Promise<HeardNews | null> {

@@ -39,8 +39,13 @@ Deno.test("encryption: who wants something else is refused, at once and with the
   await using closed = await listen("127.0.0.1:0", { handlers, encrypted: true });
   await using sealed = await listen("127.0.0.1:0", { handlers, ...BLUE });
   const cases = [
-    [open, { encrypted: true }, "plain", "does not encrypt: have it say { encrypted: true }"],
-    [open, BLUE, "plain", "does not encrypt: have it say { encrypted: true }"],
+    [
+      open,
+      { encrypted: true },
+      "plain",
+      "does not encrypt: give { encrypted: true } or { secret: … } there",
+    ],
+    [open, BLUE, "plain", "does not encrypt: give { encrypted: true } or { secret: … } there"],
     [closed, {}, "plain", "the other side encrypts: give { encrypted: true } here"],
     [closed, BLUE, "no-secret", "has no secret: leave { secret: … } out here"],
     [sealed, {}, "secret-needed", "asks for a secret: give it with { secret: … }"],
