@@ -53,8 +53,7 @@ const ENDINGS: readonly Ending[] = [
 for (const { says, lines, options = "{}", signal, end } of ENDINGS) {
   Deno.test(`library: a program that advertises ends by ${says}: its advert is withdrawn`, async () => {
     const name = `end-${crypto.randomUUID().slice(0, 8)}`;
-    const stop = new AbortController();
-    const events = watch(name, { interfaces: ["lo"], signal: stop.signal });
+    const events = watch(name, { interfaces: ["lo"] });
     const next = async () => {
       const { value } = await within(events.next(), `the next event of ${name}`);
       return value && { type: value.type, age: value.service.age };
@@ -73,6 +72,6 @@ for (const { says, lines, options = "{}", signal, end } of ENDINGS) {
     assertEquals([lost?.type, (lost?.age ?? Infinity) < 3_000], ["lost", true]);
     const { code, out } = await program.ended();
     assertEquals({ code, out: out.filter((line) => line !== "ready") }, end);
-    stop.abort();
+    await events.return();
   });
 }
