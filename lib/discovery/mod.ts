@@ -10,8 +10,8 @@
  * The functions share one {@linkcode Beacon} (for each choice of interfaces), which is opened when it is
  * needed and closed when nothing is advertised, looked for or watched any more. So a program that only
  * looks for something ends by itself; one that advertises lives until it unadvertises (`unadvertise()`
- * ends all its adverts), unless it advertises in the `background`. When a program ends, by itself, by
- * `Deno.exit`, Ctrl-C or SIGTERM, its adverts are withdrawn.
+ * ends all its adverts), unless it advertises in the `background`. When a program ends, by itself or by
+ * `Deno.exit`, its adverts are withdrawn.
  *
  * @module
  */
@@ -121,9 +121,9 @@ function open(key: string, interfaces: readonly string[] | undefined): Shared {
  * Advertises a name until {@linkcode unadvertise}, or the end of the program, which it keeps alive unless
  * it is in the `background`. Returns the address that was given, as others see it: `host:port`.
  *
- * A program that ends by itself, by `Deno.exit`, or by Ctrl-C or SIGTERM says goodbye: others notice at
- * once. Where it has a handler of its own for these signals, that has to end it, by `Deno.exit` say. One
- * that is killed is missed within 5 s.
+ * A program that ends by itself or by `Deno.exit` says goodbye: others notice at once. Where it wants that
+ * at Ctrl-C, too, it says `Deno.addSignalListener("SIGINT", () => Deno.exit(130))`. One that is killed is
+ * missed within 5 s.
  *
  * @param name 1 to 64 characters without blanks, control characters, `@` and `*`
  * @param address `host:port`, or a port of this machine. Default: a port that is free.
@@ -163,7 +163,7 @@ export async function advertise(
   const key = foldBeaconName(name);
   let ended: Promise<void> | undefined;
   const end = () => ended ??= withdraw();
-  const forget = atExit({ now: () => beacon.sayGoodbye(), inTime: end });
+  const forget = atExit(() => beacon.sayGoodbye());
   const withdraw = async () => {
     await advert.withdraw();
     forget();

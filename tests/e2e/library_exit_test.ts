@@ -26,27 +26,11 @@ const ENDINGS: readonly Ending[] = [
     end: { code: 0, out: [] },
   },
   { says: "unadvertise", lines: "await t.unadvertise();", end: { code: 0, out: [] } },
-  { says: "Ctrl-C", lines: "", signal: "SIGINT", end: { code: 130, out: [] } },
-  { says: "SIGTERM", lines: "", signal: "SIGTERM", end: { code: 143, out: [] } },
   {
     says: "Ctrl-C with a handler of its own",
     lines: `Deno.addSignalListener("SIGINT", ${leave});`,
     signal: "SIGINT",
     end: { code: 7, out: ["mine"] },
-  },
-  {
-    says: "SIGTERM with a handler of Node's kind",
-    lines: `(await import("node:process")).default.on("SIGTERM", ${leave});`,
-    signal: "SIGTERM",
-    end: { code: 7, out: ["mine"] },
-  },
-  {
-    says: "Ctrl-C after its own handler was taken back",
-    lines: `const own = () => {};
-      Deno.addSignalListener("SIGINT", own);
-      Deno.removeSignalListener("SIGINT", own);`,
-    signal: "SIGINT",
-    end: { code: 130, out: [] },
   },
 ];
 
