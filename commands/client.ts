@@ -177,7 +177,7 @@ async function* each(lines: readonly string[]): AsyncGenerator<readonly string[]
 
 /** Lines as they come in, some at a time; the last one may lack its end. */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[]> {
-  const decoder = new LineDecoder(MAX_RECORD_BYTES);
+  const decoder = new LineDecoder(MAX_RECORD_BYTES, { telnet: false });
   let lines: string[] = [];
   const sink = {
     line: (bytes: Uint8Array, start: number, end: number) => {

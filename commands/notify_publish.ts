@@ -112,7 +112,7 @@ async function* linesOf(
   limit: number,
   tooLong: () => void,
 ): AsyncGenerator<string> {
-  const decoder = new LineDecoder(Math.min(limit, MIB));
+  const decoder = new LineDecoder(Math.min(limit, MIB), { telnet: false });
   let lines: string[] = [];
   const sink = {
     line: (bytes: Uint8Array, start: number, end: number) => {

@@ -292,7 +292,7 @@ async function speak(
       room = Promise.withResolvers();
     },
   });
-  const lines = new LineDecoder(MAX_LINE_BYTES);
+  const lines = new LineDecoder(MAX_LINE_BYTES, { telnet: false });
   const sink = {
     line: (bytes: Uint8Array, start: number, end: number) =>
       participant.say(decodeText(bytes, start, end)),

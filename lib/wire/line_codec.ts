@@ -2,7 +2,8 @@
  * Lines out of a stream of bytes, however it is cut.
  *
  * `CRLF`, `LF` and `CR NUL` (RFC 854) end a line. Telnet commands (`IAC …`, RFC 854 and 855) are
- * swallowed. A line over the limit is dropped whole, and its bytes are never kept.
+ * swallowed; what only begins like one is text. A line over the limit is dropped whole, and its bytes
+ * are never kept.
  *
  * The cost is linear in the input: each byte is looked at once, and copied at most once (amortised)
  * where a line is cut by the end of a chunk.
@@ -29,10 +30,18 @@ const KIND = new Uint8Array(256).fill(OTHER);
 KIND.fill(PLAIN, 0x20, 0x7f);
 KIND[0x0a] = LF;
 KIND[0x0d] = CR;
+// Where no telnet is spoken 255 is a byte like others.
+const PLAIN_KIND = KIND.slice();
 KIND[0xff] = IAC;
 
 // Telnet command bytes.
 const SE = 240, SB = 250, WILL = 251, DONT = 254;
+
+/** How a {@linkcode LineDecoder} reads. */
+export interface LineDecoderOptions {
+  /** Telnet commands are swallowed. Without it the byte 255 is text. @default true */
+  readonly telnet?: boolean;
+}
 
 /** Where the decoder is between two bytes. */
 type State =
@@ -64,7 +73,10 @@ type State =
  */
 export class LineDecoder {
   readonly #limit: number;
+  readonly #kinds: Uint8Array;
   #state: State = "text";
+  /** The byte behind the last IAC that asks for an option or turns one down. */
+  #verb = 0;
   /** The beginning of a line whose end has not come yet; undefined when there is none (idle costs nothing). */
   #carry: Uint8Array | undefined;
   #carried = 0;
@@ -74,13 +86,15 @@ export class LineDecoder {
   #subnegotiated = 0;
 
   /** `limit` is the longest line in bytes, without its end. */
-  constructor(limit: number = MAX_LINE_BYTES) {
+  constructor(limit: number = MAX_LINE_BYTES, { telnet = true }: LineDecoderOptions = {}) {
     this.#limit = limit;
+    this.#kinds = telnet ? KIND : PLAIN_KIND;
   }
 
   /** Gives every line that ends in `chunk` to `sink`, in order. */
   push(chunk: Uint8Array, sink: LineSink): void {
     const length = chunk.length;
+    const kinds = this.#kinds;
     // The text of the line under way that lies in this chunk is chunk[from..i).
     let from = 0;
     let i = 0;
@@ -93,7 +107,7 @@ export class LineDecoder {
       let plain = this.#plain;
       let kind = PLAIN;
       while (i < length) {
-        kind = KIND[chunk[i] as number] as number;
+        kind = kinds[chunk[i] as number] as number;
         if (kind === PLAIN) i++;
         else if (kind === OTHER) {
           plain = false;
@@ -147,17 +161,26 @@ export class LineDecoder {
         if (byte === SB) {
           this.#state = "subnegotiation";
           this.#subnegotiated = 0;
-        } else if (byte >= WILL && byte <= DONT) this.#state = "option";
-        else {
+        } else if (byte >= WILL && byte <= DONT) {
+          this.#state = "option";
+          this.#verb = byte;
+        } else {
           this.#state = "text";
-          if (byte === 255) {
-            this.#keep(chunk, i, i + 1, sink);
-            this.#plain = false;
-          } else if (byte < SE) return i; // No command: IAC was a stray byte, this one is text.
+          if (byte === 255) this.#keepOther(sink, 255);
+          else if (byte < SE) {
+            // No command: IAC was a stray byte, and this one is what it is.
+            this.#keepOther(sink, 255);
+            return i;
+          }
         }
         return i + 1;
       case "option":
         this.#state = "text";
+        // Nobody negotiates the options of these numbers, but a line that ends in stray bytes must end.
+        if (byte === 0x0a || byte === 0x0d) {
+          this.#keepOther(sink, 255, this.#verb);
+          return i;
+        }
         return i + 1;
       case "subnegotiation":
         if (byte === 255) this.#state = "subnegotiation-iac";
@@ -184,6 +207,12 @@ export class LineDecoder {
     const line = this.#carry, end = this.#carried, skipped = this.#skipping;
     this.#reset();
     if (!skipped) sink.line(line ?? chunk, 0, end, plain);
+  }
+
+  /** Keeps bytes that are not printable ASCII, and may have been in an earlier chunk. */
+  #keepOther(sink: LineSink, ...bytes: readonly number[]): void {
+    this.#keep(Uint8Array.from(bytes), 0, bytes.length, sink);
+    this.#plain = false;
   }
 
   /** Copies chunk[from..to) behind what is carried, or begins to skip where that is too much. */

@@ -28,6 +28,18 @@ Deno.test("client: invalid UTF-8 and control characters of stdin do no harm", as
   assertMatch(end.out[0] ?? "", /^guest\d+: a.*\[Ab$/);
 });
 
+Deno.test("client: stdin speaks no telnet", async () => {
+  await using server = await TestServer.start();
+  const text = "one\ntwo \xff\xfa three\nfour \xff\nfive\n";
+  const input = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const target = `:${server.port}`;
+  const end = await runToEnd(["client", target, "--nick", "ann"], { input });
+  const lines = ["one", "two \ufffd\ufffd three", "four \ufffd", "five"];
+  assertEquals([end.code, end.out], [0, lines.map((line) => `ann: ${line}`)]);
+  const published = await runToEnd(["notify", target, "--publish", "x", "-"], { input });
+  assertEquals([published.code, published.out.length], [0, 4]);
+});
+
 Deno.test("client: --send prints the answers to commands only", async () => {
   await using server = await TestServer.start(["--name", "kitchen"]);
   const bob = await server.join("bob");

@@ -65,9 +65,17 @@ Deno.test("Telnet option negotiation is swallowed", async () => {
   await ann.raw(bytes("\xff\xfa\x18\x00xterm\xff\xf0one\r\n")); // A subnegotiation.
   await ann.raw(bytes("\xff\xfa\x1f\x00\xff\xff\x0a\x0d\xff\xf0two\r\n")); // 255, CR and LF in it.
   await ann.raw(bytes("\xff\xf1th\xff\xf6ree\r\n")); // NOP, and ARE YOU THERE.
-  await ann.raw(bytes("\xff\xfe\x0a\xff\xfe\x0dfour\r\n")); // An option that looks like LF, or CR.
+  await ann.raw(bytes("four\xff\xfe\nend\xff\r\n")); // No option eats the end of a line.
   await ann.raw(bytes("fi\xff\xffve\r\n")); // An escaped byte 255, which is not UTF-8.
-  const seen = ["hello", "one", "two", "three", "four", "fi\u{fffd}ve"].map((x) => `ann: ${x}`);
+  const seen = [
+    "hello",
+    "one",
+    "two",
+    "three",
+    "four\u{fffd}\u{fffd}",
+    "end\u{fffd}",
+    "fi\u{fffd}ve",
+  ].map((x) => `ann: ${x}`);
   assertEquals(await ann.drain(), seen);
   assertEquals(await bob.drain(), seen);
 });

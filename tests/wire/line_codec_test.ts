@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { LineDecoder } from "../../lib/wire/line_codec.ts";
+import { LineDecoder, type LineDecoderOptions } from "../../lib/wire/line_codec.ts";
 import { bytesOf, checkAnyCut, checkCodec } from "../support/codec_tester.ts";
 
 const TOO_LONG = "<too long>";
 
 /** Lines with a mark for whether they are plain; what is left at the end comes last. */
-function decodeWith(limit: number) {
+function decodeWith(limit: number, options?: LineDecoderOptions) {
   return (chunks: Uint8Array[]): string[] => {
-    const decoder = new LineDecoder(limit);
+    const decoder = new LineDecoder(limit, options);
     const lines: string[] = [];
     const sink = {
       line(bytes: Uint8Array, start: number, end: number, plain: boolean) {
@@ -56,9 +56,50 @@ Deno.test("line codec: telnet commands are swallowed wherever they stand", () =>
   ]);
 });
 
-Deno.test("line codec: IAC IAC is the byte 255, IAC before text is dropped", () => {
-  const got = decode([bytesOf("a\xff\xffb\nc\xffd\n")]);
-  assertEquals(got, ["a\xffb", "cd"]);
+Deno.test("line codec: IAC IAC is the byte 255", () => {
+  check("a\xff\xffb\n", ["a\xffb"]);
+});
+
+Deno.test("line codec: an IAC that begins no command is text, and what follows it is what it is", () => {
+  check("c\xffd\nbad\xff\nbad\xff\r\n\xff\r\0next\n\xff\xe4\n", [
+    "c\xffd",
+    "bad\xff",
+    "bad\xff",
+    "\xff",
+    "next",
+    "\xff\xe4",
+  ]);
+});
+
+Deno.test("line codec: no option eats the end of a line", () => {
+  check("bad\xff\xfe\nnext\nx\xff\xfb\r\nnext\n\xff\xfd\r\0end\n", [
+    "bad\xff\xfe",
+    "next",
+    "x\xff\xfb",
+    "next",
+    "\xff\xfd",
+    "end",
+  ]);
+});
+
+Deno.test("line codec: stray bytes count towards the limit", () => {
+  checkCodec(decodeWith(4), bytesOf("123\xff\n1234\xff\nok\n123\xff\xfb\nok\n"), [
+    "123\xff",
+    TOO_LONG,
+    "ok",
+    TOO_LONG,
+    "ok",
+  ]);
+});
+
+Deno.test("line codec: without telnet the byte 255 is one like others", () => {
+  const plain = decodeWith(8192, { telnet: false });
+  checkCodec(plain, bytesOf("one\ntwo \xff\xfa three\n\xff\xfb\x01four\r\n\xff\xff\n"), [
+    "one",
+    "two \xff\xfa three",
+    "\xff\xfb\x01four",
+    "\xff\xff",
+  ]);
 });
 
 Deno.test("line codec: a subnegotiation without end doesn't swallow for ever", () => {
@@ -99,6 +140,7 @@ const interesting = fc.array(
 
 Deno.test("line codec: how the bytes are cut makes no difference", () => {
   checkAnyCut(decodeWith(12), interesting);
+  checkAnyCut(decodeWith(12, { telnet: false }), interesting);
 });
 
 Deno.test("line codec: lines without control bytes come out as they went in", () => {
