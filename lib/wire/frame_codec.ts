@@ -154,7 +154,8 @@ export class FrameDecoder {
     let i = at;
     while (i < end && bytes[i] === SPACE) i++;
     let length = 0;
-    let ok = i < end;
+    // Padding is of spaces: a zero stands first where it is the whole number.
+    let ok = i < end && (bytes[i] !== ZERO || i === end - 1);
     for (; i < end; i++) {
       const digit = bytes[i] as number;
       if (digit < ZERO || digit > NINE) ok = false;

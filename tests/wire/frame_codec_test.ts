@@ -32,14 +32,18 @@ Deno.test("frame codec: records of any content, also empty ones", () => {
   check("         5hello         0         3\r\n\0", ["hello", "", "\r\n\0"]);
 });
 
-Deno.test("frame codec: digits may fill the header, with or without zeros in front", () => {
-  check("0000000002hi        02ho", ["hi", "ho"]);
+Deno.test("frame codec: digits may fill the header, and that may be too many", () => {
+  check("1000000000", ["<frame-too-long>"]);
 });
 
 Deno.test("frame codec: headers that are no length", () => {
   for (
     const header of [
       "          ",
+      "0000000005",
+      " 000000005",
+      "        02",
+      "        00",
       "5         ",
       "    5    5",
       "        -1",
