@@ -78,10 +78,11 @@ export async function converse(driver: Driver, io: Io): Promise<Outcome> {
 
   function completeWord(): void {
     const { editor } = terminal;
-    const { commands, people } = driver.client;
+    const { commands, people, unacknowledged } = driver.client;
     const completion = complete(editor.text.slice(0, editor.cursor), {
       commands: [...commands, ...LOCAL_COMMANDS],
       nicks: people.nicks,
+      ids: unacknowledged,
     });
     if (completion === undefined) return;
     const { from, text, choices } = completion;

@@ -132,6 +132,11 @@ export class Client {
     return this.#talk.people;
   }
 
+  /** Ids of notifications that were shown and not acknowledged, the oldest first. */
+  get unacknowledged(): readonly string[] {
+    return this.#talk.unacknowledged.ids;
+  }
+
   /** Our nick at the moment; empty before the first welcome. */
   get nick(): string {
     return this.#talk.nick.mine;

@@ -1,5 +1,5 @@
 /**
- * Completion of commands and nicks. Pure.
+ * Completion of commands, nicks and ids. Pure.
  *
  * @module
  */
@@ -12,6 +12,8 @@ export interface Words {
   readonly commands: Iterable<string>;
   /** Nicks, those to be preferred first. */
   readonly nicks: Iterable<string>;
+  /** Ids that `/ack` may be given, those to be preferred first. */
+  readonly ids?: Iterable<string>;
 }
 
 /** How a line is completed. */
@@ -26,7 +28,8 @@ export interface Completion {
 
 /**
  * Completes the word before the cursor: a command at the beginning of a line, else a nick, which is
- * followed by a colon where the line begins with it. Where several fit, as far as they agree.
+ * followed by a colon where the line begins with it. Where several fit, as far as they agree. Behind
+ * `/ack` it is an id; the first one where none is begun, since they say nothing to a person.
  *
  * @param before The line up to the cursor.
  *
@@ -46,6 +49,7 @@ export interface Completion {
 export function complete(before: string, words: Words): Completion | undefined {
   const from = before.length - (/\S*$/.exec(before)?.[0].length ?? 0);
   const begun = before.slice(from);
+  if (/^\/ack\s+$/i.test(before.slice(0, from))) return completeId(from, begun, words.ids ?? []);
   const isCommand = from === 0 && begun.startsWith("/");
   if (!isCommand && begun === "") return undefined;
   const candidates = isCommand ? [...words.commands].map((name) => `/${name}`) : [...words.nicks];
@@ -60,6 +64,13 @@ export function complete(before: string, words: Words): Completion | undefined {
   // What was typed stays where the words agree on less, as by case.
   const text = common.length >= begun.length ? common : begun;
   return { from, text, choices: fitting.sort() };
+}
+
+function completeId(from: number, begun: string, ids: Iterable<string>): Completion | undefined {
+  const [first, ...more] = [...ids].filter((id) => id.startsWith(begun));
+  if (first === undefined) return undefined;
+  if (begun === "" || more.length === 0) return { from, text: first, choices: [] };
+  return { from, text: agreement([first, ...more]), choices: [first, ...more] };
 }
 
 /** The beginning that all words share, case ignored, as the first one has it. */

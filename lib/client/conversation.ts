@@ -15,6 +15,7 @@ import { type Outgoing, parseOutgoing, recordsFor } from "./outgoing.ts";
 import { People } from "./people.ts";
 import type { Failure, Ok, Renamed, Reply, Said, ServerEvent } from "./record.ts";
 import type { Shown } from "./shown.ts";
+import { Unacknowledged } from "./unacknowledged.ts";
 
 /** What a {@linkcode Conversation} needs done. */
 export interface ConversationHost {
@@ -41,6 +42,8 @@ export interface ConversationOptions {
 export class Conversation {
   readonly people = new People();
   readonly nick: NickKeeper;
+  /** Ids of notifications that were pushed, for completion. */
+  readonly unacknowledged = new Unacknowledged();
   /** What was said, once each and in order. */
   readonly catchUp: CatchUp;
   readonly #options: ConversationOptions;
@@ -162,6 +165,9 @@ export class Conversation {
         return this.#renamed(event);
       case "notice":
         return this.#show({ kind: "notice", event });
+      case "notify":
+        this.unacknowledged.add(event.notification.id);
+        return this.#show({ kind: "notify", event });
       case "unknown":
         return this.#show({ kind: "unknown", event });
     }
@@ -184,6 +190,7 @@ export class Conversation {
       return true;
     }
     if (event.id !== undefined) this.#confirmed.add(event.id);
+    if (outgoing.command === "ack") this.unacknowledged.delete(outgoing.rest);
     if (outgoing.command === "nick") this.nick.chose(outgoing.rest.normalize("NFKC"));
     if (outgoing.tag !== undefined) {
       this.#host.show({ kind: "confirmed", raw: event.raw, tag: outgoing.tag });

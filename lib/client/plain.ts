@@ -40,6 +40,10 @@ export function plainText(shown: Shown): PlainLine {
       return shown.own ? {} : { out: shown.event.text };
     case "notice":
       return { out: shown.event.text };
+    case "notify": {
+      const { id, topic, text } = shown.event.notification;
+      return { out: `NOTIFY ${id} ${topic} ${text}` };
+    }
     case "reply":
       return { out: tagged(shown.tag, shown.event.text) };
     case "confirmed": {

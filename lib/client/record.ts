@@ -5,6 +5,7 @@
  */
 
 import { harmless } from "./harmless.ts";
+import { notificationIn, type Notified } from "./notify/notification.ts";
 
 /** The JSON object as it came; its texts are not harmless. */
 export type Raw = Readonly<Record<string, unknown>>;
@@ -66,6 +67,12 @@ export interface Notice extends Base {
   readonly text: string;
 }
 
+/** A notification, in notification mode. */
+export interface Notify extends Base {
+  readonly type: "notify";
+  readonly notification: Notified;
+}
+
 /** A line of an answer. */
 export interface Reply extends Base {
   readonly type: "reply";
@@ -102,6 +109,7 @@ export type ServerEvent =
   | Crowd
   | Renamed
   | Notice
+  | Notify
   | Reply
   | Ok
   | Failure
@@ -161,6 +169,12 @@ export function parseRecord(record: string): ServerEvent | undefined {
     }
     case "notice":
       return text === undefined ? undefined : { type: raw.type, time, raw, text };
+    case "notify": {
+      const notification = notificationIn(raw);
+      // One that breaks the rules can't be acknowledged.
+      if (notification === undefined) return { type: "unknown", time, raw };
+      return { type: raw.type, time, raw, notification };
+    }
     case "reply":
       if (text === undefined || !isTagOrNone(raw.tag)) return undefined;
       return { type: raw.type, time, raw, tag: raw.tag, text };

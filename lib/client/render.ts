@@ -72,6 +72,11 @@ function linesOf(shown: Shown, options: RenderOptions): string[] {
     }
     case "notice":
       return line("notice", shown.event.time, shown.event.text);
+    case "notify": {
+      const { id, topic, text } = shown.event.notification;
+      const head = paint(options, `NOTIFY ${id}`, DIM);
+      return line("forUs", shown.event.time, `${head} ${paint(options, topic, BOLD)} ${text}`);
+    }
     case "status":
       return line("notice", undefined, paint(options, shown.text, YELLOW));
     case "reply": {

@@ -8,6 +8,7 @@ import type {
   Crowd,
   Failure,
   Notice,
+  Notify,
   Raw,
   Renamed,
   Reply,
@@ -34,6 +35,8 @@ export type Shown =
   | { readonly kind: "presence"; readonly event: Crowd | Renamed; readonly own: boolean }
   | { readonly kind: "welcome"; readonly event: Welcome }
   | { readonly kind: "notice"; readonly event: Notice }
+  /** What is pushed in notification mode. */
+  | { readonly kind: "notify"; readonly event: Notify }
   /** A line of the answer to a command of the user. `tag` is the user's own. */
   | { readonly kind: "reply"; readonly event: Reply; readonly tag: string | undefined }
   /** The end of the answer to a command that the user tagged. */

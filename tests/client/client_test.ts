@@ -465,6 +465,26 @@ Deno.test("Where the server does not echo, a person sees a line when it is confi
   assertEquals(rig.lines, ["ann: hello"], "an echo that comes late is no second line");
 });
 
+Deno.test("Notifications are shown, and remembered until they are acknowledged", () => {
+  const rig = new ClientRig().ready();
+  rig.line("/notify x");
+  const tag = rig.tagOf("/notify x");
+  rig.receive({ type: "reply", tag, text: "Notifications on for 60 s" }, { type: "ok", tag });
+  for (const id of ["k.1.1", "k.1.2"]) {
+    rig.receive({ type: "notify", id, topic: "x", text: "hello", time: TIME });
+  }
+  rig.receive({ type: "notify", id: "no id", topic: "x", text: "hello" });
+  assertEquals(rig.lines, [
+    "Notifications on for 60 s",
+    "NOTIFY k.1.1 x hello",
+    "NOTIFY k.1.2 x hello",
+  ]);
+  assertEquals(rig.client.unacknowledged, ["k.1.1", "k.1.2"]);
+  rig.line("/ack k.1.1");
+  rig.receive({ type: "ok", tag: rig.tagOf("/ack k.1.1") });
+  assertEquals(rig.client.unacknowledged, ["k.1.2"]);
+});
+
 Deno.test("The nick is known through all that can change it", () => {
   const rig = new ClientRig({ interactive: true }).ready("guest1");
   rig.line("/nick ann");

@@ -51,6 +51,18 @@ Deno.test("render: colours are a nick's own, and gone where they are not wanted"
   assert(many.size >= 8, "they are spread");
 });
 
+Deno.test("render: a notification is told as the server tells it to a plain client", () => {
+  const time = new Date(NOW - 60_000).toISOString();
+  const event = parseRecord(
+    JSON.stringify({ type: "notify", id: "k.1.2", topic: "door/front", text: "x\u001b[2J", time }),
+  );
+  if (event?.type !== "notify") throw new Error("no notification");
+  const shown: Shown = { kind: "notify", event };
+  const line = "NOTIFY k.1.2 door/front x\ufffd[2J";
+  assertEquals(render(shown, plain), [`15:03 ! ${line}`]);
+  assertEquals(plainText(shown), { out: line });
+});
+
 Deno.test("render: whatever a server sends, nothing but text and colours reaches a terminal", () => {
   // deno-lint-ignore no-control-regex
   const safe = /^(?:[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]|\u001b\[[0-9;]*m)*$/;
@@ -66,15 +78,17 @@ Deno.test("render: whatever a server sends, nothing but text and colours reaches
       "notice",
       "error",
       "welcome",
+      "notify",
       "other",
     ),
+    topic: fc.constantFrom("hits", "door/front", "no topic"),
     nick: text,
     server: text,
     old: text,
     nicks: fc.array(text),
     count: fc.nat(),
     text,
-    id: text,
+    id: fc.oneof(fc.constant("k.1.2"), text),
     time: text,
     code: text,
   });

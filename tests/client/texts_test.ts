@@ -59,6 +59,7 @@ Deno.test("record: whatever comes, there is an event without harm, or none", () 
     "left",
     "renamed",
     "notice",
+    "notify",
     "reply",
     "ok",
     "error",
@@ -77,12 +78,18 @@ Deno.test("record: whatever comes, there is an event without harm, or none", () 
     old: value,
     tag: value,
     code: value,
+    topic: fc.oneof(fc.constant("door/front"), value),
   }, { requiredKeys: [] });
   fc.assert(fc.property(fc.oneof(object, fc.jsonValue()), (given) => {
     const event = parseRecord(JSON.stringify(given));
     if (event === undefined) return;
     // A tag is compared, never shown.
-    const { raw: _raw, ...shown } = { ...event, tag: "" };
+    const { raw: _raw, ...shown } = {
+      ...event,
+      ...(event.type === "notify" ? event.notification : {}),
+      tag: "",
+      notification: "",
+    };
     assert(!HARMFUL.test(Object.values(shown).flat().join("")), JSON.stringify(shown));
   }));
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseRecord(text)));
@@ -165,7 +172,11 @@ Deno.test("people: the last heard come first, and memory is bounded", () => {
 });
 
 Deno.test("complete: commands, nicks, and what several have in common", () => {
-  const words = { commands: ["who", "help", "history"], nicks: ["Bob", "bobby", "ann-2", "ann-1"] };
+  const words = {
+    commands: ["who", "help", "history"],
+    nicks: ["Bob", "bobby", "ann-2", "ann-1"],
+    ids: ["k.1.2", "k.1.3"],
+  };
   const table: [string, string | undefined, string[]][] = [
     ["/wh", "/who ", []],
     ["/h", "/h", ["/help", "/history"]],
@@ -179,6 +190,11 @@ Deno.test("complete: commands, nicks, and what several have in common", () => {
     ["ann-1", "ann-1: ", []],
     ["/tell ann-2", "ann-2 ", []],
     ["hi /h", undefined, []],
+    ["/ack ", "k.1.2", []],
+    ["/ACK  k.1.3", "k.1.3", []],
+    ["/ack k", "k.1.", ["k.1.2", "k.1.3"]],
+    ["/ack b", undefined, []],
+    ["hi /ack ", undefined, []],
   ];
   for (const [before, text, choices] of table) {
     const completion = complete(before, words);

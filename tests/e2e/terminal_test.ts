@@ -64,6 +64,25 @@ terminalTest(
   },
 );
 
+terminalTest("notifications are shown, and Tab fills in the id to acknowledge", async () => {
+  await using server = await TestServer.start();
+  const bob = await server.join("bob");
+  await using terminal = await enter(server);
+  await terminal.type("/notify door");
+  await terminal.press("Enter");
+  await terminal.row(/^Notifications on for 60 s/);
+  await bob.send("/publish door somebody rings");
+  const [, id = ""] = /^Published (\S+) to 1 /.exec(await bob.next(/^Published /)) ?? [];
+  await terminal.until("it is shown", (rows) => {
+    return rows.some((row) => row.endsWith(` ! NOTIFY ${id} door somebody rings`));
+  });
+  await terminal.type("/ack ");
+  await terminal.press("Tab");
+  await terminal.ending(`ann> /ack ${id}`);
+  await terminal.press("Enter");
+  await terminal.row(new RegExp(`^Acknowledged ${id}$`));
+});
+
 terminalTest("lines are edited, and the arrow keys go through those before", async () => {
   await using server = await TestServer.start();
   const bob = await server.join("bob");

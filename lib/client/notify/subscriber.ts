@@ -26,7 +26,7 @@ import {
   renewalAt,
   secondsIn,
 } from "./mode.ts";
-import { isId, notificationIn, type Notified } from "./notification.ts";
+import { isId, type Notified } from "./notification.ts";
 
 /** How long acknowledgements may still take to be confirmed at the end, in milliseconds. */
 export const ENDING_MS = 2000;
@@ -268,10 +268,9 @@ export class Subscriber {
 
   #event(event: ServerEvent): void {
     if (event.type === "notice") return this.#notice(event);
-    const { raw } = event as { raw: Record<string, unknown> };
-    const notification = event.type === "unknown" ? notificationIn(raw) : undefined;
-    if (notification !== undefined && this.#isWanted(notification)) this.#pushed(notification);
-    else this.#host.log("info", "Something that nobody asked for", { raw });
+    if (event.type === "notify" && this.#isWanted(event.notification)) {
+      this.#pushed(event.notification);
+    } else this.#host.log("info", "Something that nobody asked for", { raw: event.raw });
   }
 
   #isWanted({ topic }: Notified): boolean {
