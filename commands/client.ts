@@ -11,7 +11,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
-import { isUnauthorised } from "../lib/client/trouble.ts";
+import { isUnauthorised, lossKind } from "../lib/client/trouble.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
 import type { Shown } from "../lib/client/shown.ts";
 import type { HostPort } from "../lib/net/address.ts";
@@ -128,6 +128,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 /** How a client ended, and its exit code. */
 const EXITS: Readonly<Record<Outcome["is"], number>> = {
   done: EXIT.ok,
+  partly: EXIT.partly,
   failed: EXIT.failed,
   timeout: EXIT.timeout,
   unauthorised: EXIT.unauthorised,
@@ -297,8 +298,8 @@ export class Driver {
     } catch (error) {
       if (attempt.signal.aborted) return;
       if (isUnauthorised(error)) return this.#unauthorised(error.message);
-      const hopeless = isHopeless(error);
-      this.act((now) => this.client.disconnected(reason(error), now, hopeless));
+      const kind = lossKind(error, isHopeless(error));
+      this.act((now) => this.client.disconnected(reason(error), now, kind));
       return;
     }
     if (attempt.signal.aborted) return stream.close();

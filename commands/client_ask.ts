@@ -7,8 +7,9 @@
 import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
-import { harmlessJson } from "../lib/client/harmless.ts";
+import { harmless, harmlessJson } from "../lib/client/harmless.ts";
 import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
+import { isRefusal } from "../lib/client/trouble.ts";
 import { formatAddress, type HostPort } from "../lib/net/address.ts";
 import { anySignal } from "../lib/net/signals.ts";
 import { RecordStream } from "../lib/net/tcp_client.ts";
@@ -72,7 +73,7 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   const outcome = await answer(
     { stream, output: io.stdout },
     (event) => print(event, asking.json, io),
-    (text) => fail(`${formatAddress(server)}: ${text}`, EXIT.unauthorised, io),
+    (text, code) => fail(`${formatAddress(server)}: ${text}`, code, io),
   );
   if (outcome !== undefined) return outcome;
   if (signal.aborted) return stopped();
@@ -83,13 +84,14 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
 async function answer(
   { stream, output }: { stream: RecordStream; output: Io["stdout"] },
   print: (event: ServerEvent) => number | undefined,
-  unauthorised: (text: string) => number,
+  refused: (text: string, code: number) => number,
 ): Promise<number | undefined> {
   let outcome: number | undefined;
   await stream.run({
     record: (text) => {
       const event = parseRecord(text);
-      if (text === ENCRYPTED_ONLY) outcome = unauthorised(text);
+      if (text === ENCRYPTED_ONLY) outcome = refused(text, EXIT.unauthorised);
+      else if (isRefusal(text)) outcome = refused(harmless(text), EXIT.failed);
       if (outcome !== undefined || event === undefined) return;
       outcome = print(event);
       if (outcome !== undefined) stream.close();

@@ -50,6 +50,7 @@ export async function listen({ flags, topics }: Wanted, find: FindServer, io: Io
 /** How it ended, and the exit code. */
 const EXITS: Readonly<Record<Outcome["is"], number>> = {
   done: EXIT.ok,
+  partly: EXIT.partly,
   failed: EXIT.failed,
   timeout: EXIT.timeout,
   unauthorised: EXIT.unauthorised,

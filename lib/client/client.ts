@@ -13,6 +13,7 @@ import type { People } from "./people.ts";
 import { parseRecord, type ServerEvent, type Welcome } from "./record.ts";
 import type { Shown } from "./shown.ts";
 import { type State, transition } from "./state.ts";
+import { type LossKind, troubleText } from "./trouble.ts";
 
 /** How long a server may take to answer at all, in milliseconds. */
 export const GREETING_MS = 10_000;
@@ -26,6 +27,8 @@ const GOOD_AFTER_MS = 5000;
 /** How it ended. */
 export type Outcome =
   | { readonly is: "done"; readonly message?: string }
+  /** Some acknowledgements are missing, which has been told. */
+  | { readonly is: "partly"; readonly message?: string }
   /** Without a message all that went wrong has been shown. */
   | { readonly is: "failed"; readonly message?: string }
   | { readonly is: "timeout"; readonly message: string }
@@ -180,8 +183,8 @@ export class Client {
     this.#askQuietly("/format json");
   }
 
-  /** There is no connection, or no longer. `hopeless`: another attempt would fare no better. */
-  disconnected(reason: string, now: number, hopeless = false): void {
+  /** There is no connection, or no longer. */
+  disconnected(reason: string, now: number, kind: LossKind = "passing"): void {
     this.#now = now;
     const state = this.#state;
     if (state.is === "finished" || state.is === "new" || state.is === "waiting") return;
@@ -189,8 +192,9 @@ export class Client {
     if (state.is === "ready" && this.#talk.isQuitting) return this.#done();
     const { interactive, reconnect = true } = this.#options;
     const trouble = this.#troubleIn(state.is, reason);
-    if (hopeless || !reconnect || !(this.#wasReady || interactive)) {
-      return this.#finish({ is: "failed", message: trouble });
+    if (kind === "hopeless" || !reconnect || !(this.#wasReady || interactive)) {
+      const is = kind === "unauthorised" ? kind : "failed";
+      return this.#finish({ is, message: trouble });
     }
     this.#quietTags.clear();
     this.#entrance.forget();
@@ -314,17 +318,13 @@ export class Client {
   }
 
   #troubleIn(state: State["is"], reason: string): string {
-    const { target } = this.#options;
-    if (state === "connecting") {
-      const isNew = reason === "connection refused" && !this.#wasReady;
-      const hint = isNew ? "; is the server running there?" : "";
-      return `Cannot connect to ${target}: ${reason}${hint}`;
-    }
-    if (state === "greeting") {
-      const said = this.#strangeLine === "" ? "" : ` (it said "${this.#strangeLine}")`;
-      return `${target} does not answer as a talker server does: ${reason}${said}`;
-    }
-    return `The connection to ${target} is lost: ${reason}`;
+    return troubleText({
+      target: this.#options.target,
+      reached: state === "connecting" || state === "greeting" ? state : "up",
+      reason,
+      wasReady: this.#wasReady,
+      strangeLine: this.#strangeLine,
+    });
   }
 
   #enter(welcome: Welcome): void {

@@ -20,6 +20,23 @@ export interface Loss {
   readonly strangeLine: string;
 }
 
+/** What is to be made of a connection that failed. */
+export type LossKind =
+  /** Another attempt may fare better. */
+  | "passing"
+  /** Another attempt would fail in the same way. */
+  | "hopeless"
+  /** We are not taken for now, since secrets were wrong. */
+  | "unauthorised";
+
+// What a server says instead of a greeting where it takes no more (lib/talker/admission.ts).
+const REFUSAL = /^(?:The server is full|Too many connections from ).*/;
+
+/** Whether a line that came instead of a greeting is a talker's refusal. */
+export function isRefusal(line: string): boolean {
+  return REFUSAL.test(line);
+}
+
 /**
  * The sentence, without a full stop.
  *
@@ -44,6 +61,7 @@ export function troubleText({ target, reached, reason, wasReady, strangeLine }: 
       }`;
     }
     case "greeting": {
+      if (isRefusal(strangeLine)) return `${target}: ${strangeLine}`;
       const said = strangeLine === "" ? "" : ` (it said "${strangeLine}")`;
       return `${target} does not answer as a talker server does: ${reason}${said}`;
     }
@@ -52,8 +70,22 @@ export function troubleText({ target, reached, reason, wasReady, strangeLine }: 
   }
 }
 
-/** No encrypted connection comes about; a server that is only busy may take us later. */
+/** No encrypted connection comes about, and another attempt would be of no use. */
 export function isUnauthorised(error: unknown): error is Error {
-  return error instanceof Error && error.name === "SecurityError" &&
-    !("code" in error && error.code === "busy");
+  return isSecurityError(error) && !isBusy(error);
+}
+
+/** What the error of an attempt to connect means; `isHopeless`: nobody is there to be reached at all. */
+export function lossKind(error: unknown, isHopeless: boolean): LossKind {
+  // A server that heard too many wrong secrets takes us later, if we know the right one.
+  if (isSecurityError(error)) return "unauthorised";
+  return isHopeless ? "hopeless" : "passing";
+}
+
+function isSecurityError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "SecurityError";
+}
+
+function isBusy(error: Error): boolean {
+  return "code" in error && error.code === "busy";
 }

@@ -176,7 +176,7 @@ export async function* notifications(
     while (true) {
       const next = await turns.next();
       if ("is" in next) {
-        if (next.is !== "done") throw new Error(next.message ?? "Failed");
+        if (next.is !== "done" && next.is !== "partly") throw new Error(next.message ?? "Failed");
         return;
       }
       yield next;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isUnauthorised } from "../client/trouble.ts";
+import { isUnauthorised, lossKind } from "../client/trouble.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Outcome } from "../client/client.ts";
 import { harmlessJson } from "../client/harmless.ts";
@@ -154,7 +154,8 @@ export class Wire {
   #lost(error: unknown): void {
     const { reason = messageOf } = this.#options;
     const why = error === undefined ? "the server closed it" : reason(error);
-    this.act((now) => this.#machine?.caller.disconnected(why, now, isHopeless(error)));
+    const kind = lossKind(error, isHopeless(error));
+    this.act((now) => this.#machine?.caller.disconnected(why, now, kind));
   }
 
   /** Another attempt would fail in the same way, and going on without encryption is out of the question. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { GREETING_MS, IDLE_MS } from "../../lib/client/client.ts";
 import { HISTORY_MS } from "../../lib/client/entrance.ts";
+import { Admission } from "../../lib/talker/admission.ts";
 import { WINDOW_LINES } from "../../lib/client/outbox.ts";
 import { ClientRig, TIME } from "../support/client_rig.ts";
 
@@ -230,6 +231,33 @@ Deno.test("A script does not try again before its first connection", () => {
   });
 });
 
+Deno.test("A server that takes no more says so itself", () => {
+  const admission = new Admission(1, 1);
+  admission.enter("192.0.2.7");
+  const refusals = [
+    admission.refusal("192.0.2.8", false),
+    new Admission(2, 0).refusal("192.0.2.7", false),
+  ];
+  for (const refusal of refusals) {
+    const rig = new ClientRig();
+    rig.connected();
+    rig.receive(refusal ?? "");
+    rig.lose();
+    assertEquals(rig.outcome, { is: "failed", message: `kitchen:1: ${refusal}` });
+  }
+});
+
+Deno.test("Too many wrong secrets: a script is not authorised, a person waits", () => {
+  const script = new ClientRig();
+  script.client.disconnected("too many wrong secrets", script.now, "unauthorised");
+  assertEquals(script.outcome?.is, "unauthorised");
+  const person = new ClientRig({ interactive: true });
+  person.client.disconnected("too many wrong secrets", person.now, "unauthorised");
+  person.connecting = false;
+  person.pass(20_000);
+  assert(person.connecting);
+});
+
 Deno.test("A person's client tries again, unless that is hopeless or not wanted", () => {
   const rig = new ClientRig({ interactive: true });
   rig.lose("connection refused");
@@ -241,7 +269,7 @@ Deno.test("A person's client tries again, unless that is hopeless or not wanted"
   rig.lose("connection refused");
   assertEquals(rig.lines.length, 1, "the same trouble is told once");
   rig.pass(20_000);
-  rig.client.disconnected("no such host", rig.now, true);
+  rig.client.disconnected("no such host", rig.now, "hopeless");
   assertEquals(rig.outcome?.is, "failed");
 
   const once = new ClientRig({ interactive: true, reconnect: false });

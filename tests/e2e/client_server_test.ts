@@ -85,6 +85,16 @@ Deno.test("client: a nick that is taken or wrong fails with the server's words",
   assert(!heard.some((line) => line.includes("never said")), heard.join());
 });
 
+Deno.test("client: a server that is full is told as such", async () => {
+  await using server = await TestServer.start(["--max-clients", "1"]);
+  await server.join("bob");
+  const target = `127.0.0.1:${server.port}`;
+  const message = `talker: ${target}: The server is full: it takes 1 connections`;
+  for (const args of [["client", target], ["client", target, "--ask", "x"], ["notify", target]]) {
+    assertEquals(await runToEnd(args), { code: 1, out: [], err: [message] });
+  }
+});
+
 Deno.test("client: --count and --timeout", async () => {
   await using server = await TestServer.start();
   const bob = await server.join("bob");

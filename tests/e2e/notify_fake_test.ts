@@ -21,6 +21,18 @@ Deno.test("notify: prints each notification, acknowledges it, and exits after so
   assertEquals(out, ["hits: text 1", "hits: two \u{FFFD}[2J\u{FFFD}\u{FFFD}"]);
 });
 
+Deno.test("notify: an acknowledgement that is not confirmed is missing", async () => {
+  using server = new FakeServer();
+  await using client = talker(["notify", `:${server.port}`, "hits", "--count", "1"]);
+  const { session } = await enter(server);
+  await session.send(pushed(1));
+  await session.command();
+  session.close();
+  const { code, out, err } = await client.ended();
+  assertEquals([code, out], [4, ["hits: text 1"]]);
+  assertEquals(err, ["talker: Acknowledgements that were not confirmed: 1"]);
+});
+
 Deno.test("notify: as JSON, what the server sent, made harmless", async () => {
   using server = new FakeServer();
   const args = ["notify", `:${server.port}`, "--json", "--count", "1", "--as", "ann"];

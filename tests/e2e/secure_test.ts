@@ -1,6 +1,7 @@
 /** Encryption and secrets, with real servers, clients and peers. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { writeRefusal } from "../../lib/link/secure/handshake_messages.ts";
 import { runToEnd } from "../support/process.ts";
 import { TestServer } from "../support/server.ts";
 
@@ -151,4 +152,21 @@ Deno.test("secure: the secret is changed while a server runs, and the old one is
   await server.stderr.next(/The secret was changed: 1 secrets are taken now/);
   assertEquals((await who(server.port, "--secret-file", red)).code, 0);
   assertEquals((await who(server.port, "--secret-file", blue)).code, 5);
+});
+
+Deno.test("secure: after too many wrong secrets nobody from there is authorised", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  void (async () => {
+    for await (const connection of server) {
+      await connection.read(new Uint8Array(512));
+      await connection.write(writeRefusal("busy"));
+      connection.close();
+    }
+  })();
+  const target = `127.0.0.1:${server.addr.port}`;
+  for (const args of [["client", target], ["client", target, "--ask", "x"], ["notify", target]]) {
+    const { code, err } = await runToEnd(args, { env: { TALKER_SECRET: "blue turntable" } });
+    assertEquals(code, 5, args.join(" "));
+    assertMatch(err.join(), /too many wrong secrets came from here$/);
+  }
 });

@@ -9,7 +9,7 @@ import { type Backoff, retryDelay } from "../backoff.ts";
 import type { Outcome } from "../client.ts";
 import { harmless } from "../harmless.ts";
 import { parseRecord, type ServerEvent } from "../record.ts";
-import { troubleText } from "../trouble.ts";
+import { type LossKind, troubleText } from "../trouble.ts";
 import { type Asked, Requests } from "./requests.ts";
 import { isUp, type State, transition } from "./state.ts";
 
@@ -150,8 +150,8 @@ export class Caller {
     });
   }
 
-  /** There is no connection, or no longer. `hopeless`: another attempt would fare no better. */
-  disconnected(reason: string, now: number, hopeless = false): void {
+  /** There is no connection, or no longer. */
+  disconnected(reason: string, now: number, kind: LossKind = "passing"): void {
     this.#now = now;
     const { is } = this.#state;
     if (is === "ended" || is === "new" || is === "waiting") return;
@@ -162,8 +162,8 @@ export class Caller {
     // Going may have been what the task waited for.
     if (this.isOver) return;
     const { reconnect = true, patient = false } = this.#options;
-    if (hopeless || !reconnect || !(this.#wasReady || patient)) {
-      return this.end({ is: "failed", message: trouble });
+    if (kind === "hopeless" || !reconnect || !(this.#wasReady || patient)) {
+      return this.end({ is: kind === "unauthorised" ? kind : "failed", message: trouble });
     }
     if (wasUp && now - this.#upSince >= GOOD_AFTER_MS) this.#attempts = 0;
     const { random, backoff } = this.#options;

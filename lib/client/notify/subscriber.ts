@@ -14,7 +14,7 @@ import { EVERYTHING, matches, parsePattern } from "../../wire/topic.ts";
 import type { Outcome } from "../client.ts";
 import { harmless } from "../harmless.ts";
 import type { Failure, Notice, Ok, ServerEvent } from "../record.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
+import { Acknowledgements, MAX_ACKS } from "./acknowledgements.ts";
 import { Caller, type CallerHost, type CallerOptions, type Task } from "./caller.ts";
 import { Intake, type Waiting } from "./intake.ts";
 import {
@@ -73,6 +73,8 @@ export class Subscriber {
   readonly #host: SubscriberHost;
   readonly #intake = new Intake();
   readonly #acks = new Acknowledgements();
+  /** Ids whose acknowledgement the server refused. */
+  readonly #refusedAcks = new Set<string>();
   #handling: Notified | undefined;
   #count = 0;
   #deadline = Infinity;
@@ -82,6 +84,8 @@ export class Subscriber {
   #patterns: readonly string[];
   /** The user's `since` has reached the server. */
   #begun = false;
+  /** The user leaves: whatever is not confirmed then, that is no failure. */
+  #isStopped = false;
   /** What is to come of it when all is confirmed. */
   #outcome: Outcome = { is: "done" };
 
@@ -147,6 +151,7 @@ export class Subscriber {
   /** The user leaves. What is handled has a moment to be confirmed. */
   stop(now: number): void {
     this.caller.at(now);
+    this.#isStopped = true;
     this.#finish({ is: "done" });
   }
 
@@ -354,11 +359,15 @@ export class Subscriber {
   }
 
   #acknowledged(id: string, answer: Ok | Failure): void {
+    this.#refusedAcks.delete(id);
     if (answer.type === "ok") this.#host.log("info", `Acknowledged ${id}`);
     // A new session without a name is not asked for what the former one was sent.
     else if (answer.code === "not-found") this.#host.log("debug", answer.text);
-    // It will be pushed, and acknowledged, again.
-    else this.#host.status(`Cannot acknowledge ${id}: ${answer.text}`);
+    else {
+      // It will be pushed, and acknowledged, again.
+      if (this.#refusedAcks.size < MAX_ACKS) this.#refusedAcks.add(id);
+      this.#host.status(`Cannot acknowledge ${id}: ${answer.text}`);
+    }
   }
 
   #wantsDetails({ notification, details }: Waiting): boolean {
@@ -397,9 +406,11 @@ export class Subscriber {
   }
 
   #end(): void {
-    if (this.#acks.size > 0) {
-      this.#host.status(`Acknowledgements that were not confirmed: ${this.#acks.size}`);
+    const missing = this.#acks.size + this.#refusedAcks.size;
+    if (missing > 0) {
+      this.#host.status(`Acknowledgements that were not confirmed: ${missing}`);
     }
-    this.caller.end(this.#outcome);
+    const isPartly = missing > 0 && this.#outcome.is === "done" && !this.#isStopped;
+    this.caller.end(isPartly ? { is: "partly" } : this.#outcome);
   }
 }

@@ -486,10 +486,25 @@ Deno.test("Enough is enough: it ends when the last one is confirmed, or after a 
     for (const { tag } of acks) if (confirmed) rig.ok(tag);
     assertEquals(rig.outcome, confirmed ? { is: "done" } : undefined);
     rig.pass(ENDING_MS);
-    assertEquals(rig.outcome, { is: "done" });
+    assertEquals(rig.outcome, { is: confirmed ? "done" : "partly" });
     const told = confirmed ? [] : ["Acknowledgements that were not confirmed: 2"];
     assertEquals(rig.statuses, told);
   }
+});
+
+Deno.test("An acknowledgement that the server refused is missing; who leaves does not mind", () => {
+  const rig = new SubscriberRig({ count: 1 }).listen();
+  rig.push(1);
+  rig.done();
+  rig.error(rig.asked("/ack k.1.1"), "failed", "The disk is full");
+  assertEquals(rig.outcome, { is: "partly" });
+
+  const left = new SubscriberRig({ count: 1 }).listen();
+  left.push(1);
+  left.done();
+  left.subscriber.stop(left.now);
+  left.pass(ENDING_MS);
+  assertEquals(left.outcome, { is: "done" });
 });
 
 Deno.test("The user leaves: what is being handled may still be acknowledged", () => {
