@@ -5,7 +5,7 @@
  */
 
 import { commonFlags } from "../lib/cli/common_flags.ts";
-import { EXIT } from "../lib/cli/exit.ts";
+import { EXIT, UsageError } from "../lib/cli/exit.ts";
 import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
@@ -23,6 +23,7 @@ import { ask, ASK_TIMEOUT_S } from "./client_ask.ts";
 import { beaconFlags } from "./beacon_flags.ts";
 import { clientTarget } from "./client_target.ts";
 import { dial } from "./dial.ts";
+import { askComplaint, nickComplaint } from "./flag_checks.ts";
 import type { Secrets } from "./security.ts";
 import { ENCRYPTED_ONLY, securityFlags, wantsSecurity } from "./security_flags.ts";
 
@@ -40,7 +41,13 @@ export const clientCommand = defineCommand({
   ],
   positionals: { min: 0, max: 1 },
   flags: {
-    nick: { kind: "string", placeholder: "NAME", defaultText: "a guest", help: "Your nick." },
+    nick: {
+      kind: "string",
+      placeholder: "NAME",
+      defaultText: "a guest",
+      help: "Your nick.",
+      check: nickComplaint,
+    },
     send: {
       kind: "strings",
       placeholder: "LINE",
@@ -50,6 +57,8 @@ export const clientCommand = defineCommand({
       kind: "string",
       placeholder: "TEXT",
       defaultText: "nothing",
+      once: true,
+      check: askComplaint,
       help:
         "Ask the server's --answer command (or @SERVER TEXT: another's), print the answer and exit: " +
         `3 when there is none within --timeout (${ASK_TIMEOUT_S} s).`,
@@ -93,6 +102,7 @@ type Flags = FlagValues<typeof clientCommand.flags>;
 /** Runs `talker client`. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(clientCommand, args, io.env);
+  checkAsking(flags);
   const server = await clientTarget(rest[0], flags, io);
   if (server === undefined) return EXIT.ok;
   // Only for debugging does the client log anything: its own words go to stderr by themselves.
@@ -134,6 +144,13 @@ const EXITS: Readonly<Record<Outcome["is"], number>> = {
   unauthorised: EXIT.unauthorised,
 };
 
+/** Asking is all that is done then. */
+function checkAsking({ ask, send, count }: Flags): void {
+  if (ask === undefined) return;
+  const other = send.length > 0 ? "--send" : count === undefined ? undefined : "--count";
+  if (other !== undefined) throw new UsageError(`${other} does not go with --ask`);
+}
+
 function clientOptions(flags: Flags, target: string, interactive: boolean): ClientOptions {
   return {
     target,
@@ -166,7 +183,9 @@ async function script(driver: Driver, flags: Flags, io: Io): Promise<Outcome> {
     if (out !== undefined) io.stdout.write(out + "\n");
     if (err !== undefined) io.stderr.write(err + "\n");
   });
-  const input = flags.send.length > 0 ? each(flags.send) : linesOf(io.stdin.chunks());
+  const input = flags.send.length > 0
+    ? each(flags.send.flatMap((text) => text.split(/\r\n|\r|\n/)))
+    : linesOf(io.stdin.chunks());
   // A stdin that stays open does not keep the client.
   await Promise.race([ended, driver.feed(input)]);
   return await ended;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import { CommandError, EXIT } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { harmless, harmlessJson } from "../lib/client/harmless.ts";
@@ -14,8 +14,7 @@ import { formatAddress, type HostPort } from "../lib/net/address.ts";
 import { anySignal } from "../lib/net/signals.ts";
 import { RecordStream } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
-import { MAX_LINE_BYTES, MIB } from "../lib/wire/limits.ts";
-import { encodeText } from "../lib/wire/text.ts";
+import { MIB } from "../lib/wire/limits.ts";
 import { dial } from "./dial.ts";
 import type { Secrets } from "./security.ts";
 import { ENCRYPTED_ONLY } from "./security_flags.ts";
@@ -32,7 +31,7 @@ const TAG = "ask";
 export interface Asking {
   readonly server: HostPort;
   readonly framed: boolean;
-  /** `[@SERVER] TEXT`, one line. */
+  /** `[@SERVER] TEXT`, one line that was checked. */
   readonly text: string;
   readonly timeoutMs: number;
   readonly json: boolean;
@@ -44,9 +43,6 @@ export interface Asking {
 export async function ask(asking: Asking, io: Io): Promise<number> {
   const { server, text, timeoutMs } = asking;
   const command = `@${TAG} /ask ${text}`;
-  if (/[\r\n]/.test(text) || text.trim() === "" || encodeText(command).length > MAX_LINE_BYTES) {
-    throw new UsageError("--ask takes one line of text, of 8 KiB at the most");
-  }
   const late = AbortSignal.timeout(timeoutMs);
   const signal = anySignal(late, io.signal);
   const stopped = () => {

@@ -12,6 +12,7 @@ import { startLog } from "../lib/cli/log.ts";
 import { BEACON_NAME_FORM, isBeaconName, isBeaconPattern } from "../lib/wire/beacon_name.ts";
 import { visible } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";
+import { advertComplaint } from "./flag_checks.ts";
 
 /** The subcommand and its flags. */
 export const discoverCommand = defineCommand({
@@ -40,6 +41,7 @@ export const discoverCommand = defineCommand({
       placeholder: "ADDRESS",
       help:
         "Advertise NAME there until Ctrl-C: HOST:PORT, or a PORT at all of this machine's addresses.",
+      check: advertComplaint,
     },
     doctor: {
       kind: "boolean",

@@ -14,7 +14,6 @@ import { parseIp } from "../lib/wire/beacon_address.ts";
 import { openBeacon } from "./beacon_open.ts";
 import type { Discovering } from "./discover.ts";
 import { stopped } from "./mesh_join.ts";
-import { checkedAddress } from "./target.ts";
 
 /** The kind of service that is advertised. */
 const KIND = "service";
@@ -57,9 +56,8 @@ export async function advertise({ flags, name = "", io }: Discovering): Promise<
 
 /** The addresses that a text means: the beacon fills in this machine's own where it is a port. */
 async function advertAddresses(text: string): Promise<(string | number)[]> {
-  const given = checkedAddress("--advertise: ", () => parseListen(text, ""));
+  const given = parseListen(text, "");
   const { host, port } = given;
-  if (port === 0) throw new UsageError(`--advertise: "${text}": nobody can be reached at port 0`);
   if (host === "") return [port];
   if (parseIp(host) !== undefined) return [formatAddress(given)];
   return (await addressesOf(given)).map((one) => formatAddress({ host: one, port }));

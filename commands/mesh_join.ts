@@ -9,13 +9,7 @@ import { CommandError, UsageError } from "../lib/cli/exit.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { MeshDriver } from "../lib/mesh/driver.ts";
 import { newIncarnation, newNodeId } from "../lib/mesh/identity.ts";
-import {
-  AddressError,
-  formatAddress,
-  type HostPort,
-  parseListen,
-  parseTarget,
-} from "../lib/net/address.ts";
+import { formatAddress, type HostPort, parseListen } from "../lib/net/address.ts";
 import { plainListener, SecureListener } from "../lib/link/secure/secure_listener.ts";
 import {
   prepareSecurity,
@@ -29,42 +23,27 @@ import { isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
 import type { Connection, Endpoint, Listener } from "../lib/net/transport.ts";
 import { encodeFrame } from "../lib/wire/frame_codec.ts";
 import { encodeMeshMessage } from "../lib/wire/mesh_message.ts";
-import { MAX_SERVER_NAME } from "../lib/wire/limits.ts";
+import { visible } from "../lib/wire/text.ts";
+import { nameComplaint } from "./flag_checks.ts";
 import { LINKS_REFUSED, refusals } from "./refusals.ts";
-import { checkedAddress } from "./target.ts";
 
 const log = getLogger(["talker", "mesh"]);
 
 /** The name of a node: as given, or the host's. */
 export function nodeName(given: string | undefined): string {
   const name = given ?? Deno.hostname();
-  if (!/^[^\s\p{C}@*]+$/u.test(name) || [...name].length > MAX_SERVER_NAME) {
-    throw new UsageError(
-      `"${name.slice(0, 80)}" is no name for a server: --name takes 1 to ${MAX_SERVER_NAME} ` +
-        "characters without blanks, @ or *",
-    );
-  }
-  return name;
+  const complaint = nameComplaint(name);
+  if (complaint === undefined) return name;
+  throw new UsageError(
+    `The host name "${
+      visible(name).slice(0, 80)
+    }" is no name for a server: ${complaint}; give a --name`,
+  );
 }
 
-/** The address of a flag that says where to listen; undefined where it isn't given. */
-export function listenAddress(
-  flag: string,
-  text: string | undefined,
-  host: string,
-): HostPort | undefined {
-  return text === undefined
-    ? undefined
-    : checkedAddress(`${flag}: `, () => parseListen(text, host));
-}
-
-/** The address of `--peer`, which keeps no names. */
-export function peerAddress(text: string): Endpoint {
-  return checkedAddress("--peer: ", () => {
-    const target = parseTarget(text);
-    if (target.kind === "address") return { hostname: target.host, port: target.port };
-    throw new AddressError(`"${target.name}" has no port; it must be host:port`);
-  });
+/** The address of a flag that says where to listen, and was checked; undefined where it isn't given. */
+export function listenAddress(text: string | undefined, host: string): HostPort | undefined {
+  return text === undefined ? undefined : parseListen(text, host);
 }
 
 /** Random bits for `/random`, 32 of them. */

@@ -12,13 +12,13 @@ import { startLog } from "../lib/cli/log.ts";
 import { isId } from "../lib/client/notify/notification.ts";
 import { modeCommand } from "../lib/client/notify/mode.ts";
 import type { ConnectionOptions } from "../lib/messaging/notifications.ts";
-import { parseNick } from "../lib/wire/nick.ts";
 import { parsePattern } from "../lib/wire/topic.ts";
 import { MAX_LINE_BYTES, MAX_NOTIFY_S, MAX_PATTERNS } from "../lib/wire/limits.ts";
 import { encodeText, visible } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";
 import { clientTarget } from "./client_target.ts";
 import { dial } from "./dial.ts";
+import { nickComplaint } from "./flag_checks.ts";
 import { ENCRYPTED_ONLY, securityFlags, wantsSecurity } from "./security_flags.ts";
 
 /** How long a handler may take unless it is told otherwise, in seconds. */
@@ -47,12 +47,14 @@ export const notifyCommand = defineCommand({
       placeholder: "NAME",
       defaultText: "nobody",
       help: "Subscribe under this name: what is published while nobody is there under it waits.",
+      check: nickComplaint,
     },
     since: {
       kind: "string",
       placeholder: "ID|all",
       defaultText: "from now on",
       help: "Also those after this one, or all that are remembered.",
+      check: (text) => isId(text) ? undefined : "it must be the id of a notification, or all",
     },
     count: {
       kind: "integer",
@@ -69,6 +71,7 @@ export const notifyCommand = defineCommand({
       kind: "string",
       placeholder: "CMD",
       defaultText: "print",
+      once: true,
       help: "Run this for each notification (sh -c CMD), one at a time; " +
         "it is acknowledged when that exits with 0.",
     },
@@ -85,6 +88,7 @@ export const notifyCommand = defineCommand({
       kind: "string",
       placeholder: "TOPIC TEXT",
       defaultText: "nothing",
+      once: true,
       help: "Publish TEXT on TOPIC; where TEXT is - each line of stdin.",
     },
     needAck: {
@@ -93,7 +97,13 @@ export const notifyCommand = defineCommand({
       defaultText: "none",
       help: "Wait until so many have acknowledged what is published.",
     },
-    nick: { kind: "string", placeholder: "NAME", defaultText: "a guest", help: "Your nick." },
+    nick: {
+      kind: "string",
+      placeholder: "NAME",
+      defaultText: "a guest",
+      help: "Your nick.",
+      check: nickComplaint,
+    },
     reconnect: {
       kind: "boolean",
       default: true,
@@ -134,7 +144,6 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(notifyCommand, joinPublish(args), io.env);
   const [target, ...topics] = rest;
   const publishing = flags.publish !== undefined;
-  checkName("--nick", flags.nick);
   if (publishing) checkPublishing(flags, topics);
   else checkListening(flags, topics);
   // Without it only what the user must know is told, and that goes to stderr by itself.
@@ -201,14 +210,8 @@ function checkPublishing(flags: NotifyFlags, topics: readonly string[]): void {
 }
 
 function checkListening(flags: NotifyFlags, topics: readonly string[]): void {
-  const { as, since, needAck } = flags;
+  const { as, needAck } = flags;
   if (needAck !== undefined) throw new UsageError("--need-ack goes with --publish only");
-  checkName("--as", as);
-  if (since !== undefined && !isId(since)) {
-    throw new UsageError(
-      `--since is "${visible(since)}"; it must be the id of a notification, or all`,
-    );
-  }
   for (const topic of topics) {
     if (parsePattern(topic) !== undefined) continue;
     throw new UsageError(
@@ -220,11 +223,4 @@ function checkListening(flags: NotifyFlags, topics: readonly string[]): void {
   if (encodeText(command).length > MAX_LINE_BYTES - 100) {
     throw new UsageError("The topics together are too long: use patterns such as door/*");
   }
-}
-
-function checkName(flag: string, name: string | undefined): void {
-  if (name === undefined || parseNick(name) !== undefined) return;
-  throw new UsageError(
-    `${flag} is "${visible(name)}"; it must be 1 to 32 letters, digits, - and _`,
-  );
 }

@@ -24,6 +24,7 @@ import { MAX_LINE_BYTES } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";
+import { listenComplaint, nameComplaint } from "./flag_checks.ts";
 import {
   linkListener,
   listen,
@@ -68,12 +69,14 @@ const command = defineCommand({
       placeholder: "[HOST:]PORT",
       defaultText: "none",
       help: "Accept links from other nodes here; 0 for any free port.",
+      check: listenComplaint,
     },
     name: {
       kind: "string",
       placeholder: "NAME",
       defaultText: "the host name",
       help: "Name of this node.",
+      check: nameComplaint,
     },
     mesh: {
       kind: "string",
@@ -135,7 +138,7 @@ type Flags = FlagValues<typeof command.flags>;
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(command, args, io.env);
   const name = nodeName(flags.name);
-  const listenAt = listenAddress("--listen", flags.listen, LISTEN_HOST);
+  const listenAt = listenAddress(flags.listen, LISTEN_HOST);
   const targets = rest.map(targetEndpoint);
   const joins = flags.mesh !== undefined && flags.autoPeer;
   if (targets.length === 0 && listenAt === undefined && !joins) {

@@ -5,7 +5,6 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { UsageError } from "../lib/cli/exit.ts";
 import { type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
@@ -19,8 +18,8 @@ import type { Store } from "../lib/store/store.ts";
 import { LineServer } from "../lib/talker/line_server.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import type { Talker } from "../lib/talker/talker.ts";
-import { MAX_ANSWER_MS } from "../lib/wire/limits.ts";
 import { clientListener } from "./client_listener.ts";
+import { peerAddress } from "./flag_checks.ts";
 import {
   linkListener,
   listen,
@@ -29,7 +28,6 @@ import {
   listeningLine,
   newNode,
   nodeName,
-  peerAddress,
   random,
   randomBits,
   stopped,
@@ -48,11 +46,6 @@ type Flags = FlagValues<typeof serverCommand.flags>;
 /** Runs `talker server` until the signal to stop. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags } = parseCommand(serverCommand, args, io.env);
-  if (flags.answerTimeout * 1000 > MAX_ANSWER_MS) {
-    throw new UsageError(
-      `--answer-timeout is ${flags.answerTimeout}; it must be at most ${MAX_ANSWER_MS / 1000} s`,
-    );
-  }
   const wanted = nodeName(flags.name);
   const mesh = flags.mesh ?? "";
   const ports = new Ports(flags);
@@ -177,12 +170,12 @@ class Ports {
   readonly #framed;
   readonly #peers;
 
-  /** Checks the addresses. Throws a `UsageError` for what is none. */
+  /** At the addresses of the flags. */
   constructor(flags: Flags) {
     this.#flags = flags;
-    this.#framed = listenAddress("--framed", flags.framed, flags.host);
+    this.#framed = listenAddress(flags.framed, flags.host);
     const implied = flags.mesh === undefined ? undefined : "0";
-    this.#peers = listenAddress("--peer-listen", flags.peerListen ?? implied, flags.host);
+    this.#peers = listenAddress(flags.peerListen ?? implied, flags.host);
   }
 
   /** Listens at all of them. */

@@ -8,6 +8,7 @@ import { commonFlags } from "../lib/cli/common_flags.ts";
 import { defineCommand } from "../lib/cli/flags.ts";
 import { MAX_ANSWER_MS, MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../lib/wire/limits.ts";
 import { beaconFlags } from "./beacon_flags.ts";
+import { listenComplaint, nameComplaint, peerComplaint } from "./flag_checks.ts";
 import { securityFlags } from "./security_flags.ts";
 
 /** Who may be an operator. */
@@ -25,6 +26,7 @@ export const serverCommand = defineCommand({
       placeholder: "NAME",
       defaultText: "the host name",
       help: "Name of this server.",
+      check: nameComplaint,
     },
     host: {
       kind: "string",
@@ -38,6 +40,7 @@ export const serverCommand = defineCommand({
       placeholder: "[HOST:]PORT",
       defaultText: "none",
       help: "Also serve framed clients here: each record behind its length in ten characters.",
+      check: listenComplaint,
     },
     echo: { kind: "boolean", default: true, help: "Do not send speakers their own lines." },
     maxClients: {
@@ -65,11 +68,13 @@ export const serverCommand = defineCommand({
       placeholder: "[HOST:]PORT",
       defaultText: "none",
       help: "Accept links from other servers here; 0 for any free port.",
+      check: listenComplaint,
     },
     peer: {
       kind: "strings",
       placeholder: "HOST:PORT",
-      help: "Keep a link to the server there up, for ever. May be repeated.",
+      help: "Keep a link to the server there up, for ever.",
+      check: peerComplaint,
     },
     mesh: {
       kind: "string",
@@ -104,6 +109,7 @@ export const serverCommand = defineCommand({
     answerTimeout: {
       kind: "seconds",
       default: 10,
+      max: MAX_ANSWER_MS / 1000,
       help: `How long the command of --answer may take (at most ${MAX_ANSWER_MS / 1000}).`,
     },
     ...securityFlags,

@@ -14,6 +14,16 @@ interface FlagBase {
 interface ValueFlag extends FlagBase {
   /** The name of the value in the help text, such as `FILE`. */
   readonly placeholder?: string;
+  /** To be given once only: where each of two values is meant, neither must get lost. */
+  readonly once?: boolean;
+}
+
+interface TextFlag extends ValueFlag {
+  /**
+   * What is wrong with a text, as it goes behind `--flag is "text"; `; undefined where nothing is. Of a
+   * flag that may be repeated each text is checked.
+   */
+  readonly check?: (text: string) => string | undefined;
 }
 
 /** On or off. Where the default is true the flag is shown, and mostly given, as `--no-NAME`. */
@@ -24,13 +34,13 @@ export interface BooleanFlag extends FlagBase {
 }
 
 /** Text. */
-export interface StringFlag extends ValueFlag {
+export interface StringFlag extends TextFlag {
   readonly kind: "string";
   readonly default?: string | undefined;
 }
 
 /** Text, any number of times; in the environment separated by commas. */
-export interface StringsFlag extends ValueFlag {
+export interface StringsFlag extends TextFlag {
   readonly kind: "strings";
   /** @default [] */
   readonly default?: readonly string[];
@@ -95,6 +105,12 @@ export function placeholder(flag: Exclude<Flag, BooleanFlag>): string {
     case "strings":
       return "TEXT";
   }
+}
+
+/** What is wrong with this text as a value of the flag, for an error message; undefined where nothing is. */
+export function complaint(flag: Flag, text: string): string | undefined {
+  if (flag.kind === "string" || flag.kind === "strings") return flag.check?.(text);
+  return parseValue(flag, text) === undefined ? `it must be ${expectation(flag)}` : undefined;
 }
 
 /** What a value of this flag must be, for an error message. */

@@ -9,7 +9,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { nearest } from "../wire/nearest.ts";
 import { HelpRequested, UsageError } from "./exit.ts";
-import { expectation, type Flag, parseValue, placeholder } from "./flag_values.ts";
+import { complaint, type Flag, parseValue, placeholder } from "./flag_values.ts";
 import { commandHelp } from "./help.ts";
 
 /** The flags of a command, by the name of their property: `logLevel` is `--log-level`. */
@@ -97,7 +97,7 @@ export function envName(name: string): string {
  * Parses the arguments of a subcommand.
  *
  * A value may follow as the next argument or after `=`. `--` ends the flags. Of a flag given twice
- * the last counts, unless it may be repeated. `--NAME` and `--no-NAME` both work for every boolean
+ * the last counts, unless it may be repeated, or must not be. `--NAME` and `--no-NAME` both work for every boolean
  * flag. A flag that is not given takes the value of its environment variable (an empty one counts
  * as none), and else its default.
  *
@@ -192,6 +192,9 @@ function split(
     const { name, negated } = token;
     const flag = arg.startsWith("--") ? declared.get(name) : undefined;
     if (flag === undefined) throw unknownFlag(command, arg);
+    if (given.has(name) && flag.kind !== "boolean" && flag.once === true) {
+      throw new UsageError(`--${name} is given twice; give it once`);
+    }
     given.add(name);
     if (flag.kind === "boolean") {
       const said = token.value === undefined ? true : parseValue(flag, token.value);
@@ -210,11 +213,16 @@ function split(
 }
 
 function fromArguments(name: string, flag: Flag, parsed: unknown): unknown {
-  if (flag.kind === "strings" || flag.kind === "boolean") return parsed;
-  const text = String(parsed);
-  const value = parseValue(flag, text);
-  if (value === undefined) throw badValue(`--${name}`, flag, text);
-  return value;
+  if (flag.kind === "boolean") return parsed;
+  const source = `--${name}`;
+  if (flag.kind !== "strings") return valueOf(source, flag, String(parsed));
+  return (parsed as readonly string[]).map((text) => valueOf(source, flag, text));
+}
+
+/** The value that a text stands for; `source` is where it was given. */
+function valueOf(source: string, flag: Flag, text: string): unknown {
+  if (complaint(flag, text) !== undefined) throw badValue(source, flag, text);
+  return parseValue(flag, text);
 }
 
 /** The value that the environment gives; undefined where there is none. */
@@ -223,11 +231,10 @@ function fromEnvironment(name: string, flag: Flag, env: Env): unknown {
   const text = env(variable) ?? "";
   if (text !== "") {
     if (flag.kind === "strings") {
-      return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+      return text.split(",").map((part) => part.trim()).filter((part) => part !== "")
+        .map((part) => valueOf(variable, flag, part));
     }
-    const value = parseValue(flag, text);
-    if (value === undefined) throw badValue(variable, flag, text);
-    return value;
+    return valueOf(variable, flag, text);
   }
   if (flag.kind !== "boolean") return undefined;
   const opposite = envName(`no-${name}`);
@@ -257,7 +264,7 @@ function unknownFlag(command: Command, arg: string): UsageError {
 }
 
 function badValue(source: string, flag: Flag, text: string): UsageError {
-  return new UsageError(`${source} is ${quote(text)}; it must be ${expectation(flag)}`);
+  return new UsageError(`${source} is ${quote(text)}; ${complaint(flag, text)}`);
 }
 
 function noValue(

@@ -7,7 +7,7 @@
 import { EXIT_HELP } from "./exit.ts";
 import type { Flag } from "./flag_values.ts";
 import { placeholder } from "./flag_values.ts";
-import { type Command, envName, flagName, shownName } from "./flags.ts";
+import { type Command, envName, shownName } from "./flags.ts";
 
 /** The width that help is wrapped to, in columns. */
 const WIDTH = 80;
@@ -29,9 +29,10 @@ export function commandHelp(command: Command): string {
   for (const [property, flag] of flags) lines.push(...flagHelp(property, flag));
   lines.push(...entry("--help, -h", "Show this help."));
   lines.push("", "Examples:", ...command.examples.map((example) => `  ${example}`));
-  const sample = flags.find(([property]) => /[A-Z]/.test(property)) ?? flags[0];
+  const words = flags.filter(([property]) => /[A-Z]/.test(property));
+  const sample = words.find(([, flag]) => flag.kind !== "boolean") ?? words[0] ?? flags[0];
   if (sample !== undefined) {
-    const name = flagName(sample[0]);
+    const name = shownName(...sample);
     lines.push(
       "",
       ...wrap(

@@ -20,6 +20,11 @@ export type Target =
 export class AddressError extends Error {
   /** What kind of error it is. */
   override readonly name = "AddressError";
+
+  /** `why`: what is wrong with it, as the message has it behind the text. */
+  constructor(message: string, readonly why: string = message) {
+    super(message);
+  }
 }
 
 /** This machine, where an address leaves the host out. */
@@ -51,7 +56,9 @@ export function parseTarget(text: string): Target {
     if (port === 0) throw wrong(text, "nobody can be reached at port 0");
     return { kind: "address", host: host ?? THIS_MACHINE, port };
   }
-  if (isIPv4(text)) throw wrong(text, `it has no port; write ${text}:8889, say`);
+  if (isIPv4(text) || text.toLowerCase() === "localhost") {
+    throw wrong(text, `it has no port; write ${text}:8889, say`);
+  }
   if (!/^[^\s:[\]\p{C}]+$/u.test(text) || text.length > MAX_NAME) throw wrong(text, TARGET_FORMS);
   return { kind: "name", name: text };
 }
@@ -107,9 +114,9 @@ export function isLoopback(host: string): boolean {
 function split(text: string): { host: string | undefined; port: number } | undefined {
   const bare = /^:?(\d+)$/.exec(text);
   if (bare !== null) return { host: undefined, port: parsePort(text, bare[1] ?? "") };
-  const bracketed = /^\[(.*)\]:([^:]*)$/.exec(text);
-  if (bracketed !== null) {
-    const [, host = "", port = ""] = bracketed;
+  const inBrackets = /^\[(.*)\]:([^:]*)$/.exec(text);
+  if (inBrackets !== null) {
+    const [, host = "", port = ""] = inBrackets;
     if (!isIPv6(host)) throw wrong(text, `"${printable(host)}" is no IPv6 address`);
     return { host, port: parsePort(text, port) };
   }
@@ -117,7 +124,7 @@ function split(text: string): { host: string | undefined; port: number } | undef
   if (colon < 0) return undefined;
   const host = text.slice(0, colon);
   if (isIPv6(text)) {
-    throw wrong(text, `an IPv6 address stands in brackets: [${printable(text)}]:8889`);
+    throw wrong(text, `an IPv6 address stands in brackets: ${printable(bracketed6(text))}`);
   }
   if (isIPv6(host)) throw wrong(text, "an IPv6 address stands in brackets before the port");
   // Underscores occur in the names of hosts on local networks.
@@ -148,8 +155,15 @@ function isIPv6(text: string): boolean {
   return text.length <= MAX_HOST && /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*(%[\w.-]+)?$/i.test(text);
 }
 
+/** An IPv6 address as it should be written: what looks like a port at its end may well be one. */
+function bracketed6(text: string): string {
+  const [, host = "", port = ""] = /^(.*):([1-9]\d{3,4})$/.exec(text) ?? [];
+  const isWhole = host.includes("::") || host.split(":").length === 8;
+  return isIPv6(host) && isWhole && Number(port) <= 65_535 ? `[${host}]:${port}` : `[${text}]:8889`;
+}
+
 function wrong(text: string, why: string): AddressError {
-  return new AddressError(`"${printable(text)}" is no address: ${why}`);
+  return new AddressError(`"${printable(text)}" is no address: ${why}`, why);
 }
 
 function printable(text: string): string {

@@ -4,6 +4,8 @@ import { commonFlags } from "../../lib/cli/common_flags.ts";
 import { EXIT, HelpRequested, UsageError } from "../../lib/cli/exit.ts";
 import { defineCommand, envName, flagName, parseCommand } from "../../lib/cli/flags.ts";
 
+const short = (text: string) => text.length > 3 ? "it must be short" : undefined;
+
 const command = defineCommand({
   name: "server",
   summary: "a chat server",
@@ -26,6 +28,8 @@ const command = defineCommand({
     timeout: { kind: "seconds", help: "So long." },
     admin: { kind: "choice", choices: ["any", "local"], default: "local", help: "Who." },
     peerListen: { kind: "string", help: "Where." },
+    ask: { kind: "string", once: true, check: short, help: "What." },
+    peer: { kind: "strings", check: short, help: "Who." },
     ...commonFlags("info"),
   },
   examples: ["talker server", "talker server --port 0"],
@@ -55,6 +59,8 @@ Deno.test("Without arguments every flag has its default", () => {
     timeout: undefined,
     admin: "local",
     peerListen: undefined,
+    ask: undefined,
+    peer: [],
     json: false,
     logLevel: "info",
     logFormat: "text",
@@ -151,6 +157,10 @@ Deno.test("Errors name the flag, the value and what is expected", () => {
     [["--log-level", "loud"], /one of debug, info, warning, error/],
     [["a", "b"], /^Unexpected argument "b"; usage: talker server/],
     [["--port", "\u001b[2J\n"], /--port is "\uFFFD\[2J\uFFFD"/],
+    [["--ask", "much", "--peer=a"], /^--ask is "much"; it must be short$/],
+    [["--ask=a", "--ask", "b"], /^--ask is given twice; give it once$/],
+    [["--peer=a", "--peer", "much"], /^--peer is "much"; it must be short$/],
+    [["--log-file="], /^--log-file is ""; it must be the path of a file$/],
     [["--constructor"], /Unknown flag --constructor/],
     [["--__proto__=1"], /Unknown flag --__proto__/],
   ];
@@ -180,6 +190,12 @@ Deno.test("The environment fills in what is not given", () => {
 Deno.test("A bad value in the environment is an error that names the variable", () => {
   assertMatch(usageError([], { TALKER_PORT: "x" }), /^TALKER_PORT is "x"; it must be a port/);
   assertMatch(usageError([], { TALKER_NO_ECHO: "x" }), /^TALKER_NO_ECHO is "x"; /);
+  assertMatch(usageError([], { TALKER_ASK: "much" }), /^TALKER_ASK is "much"; it must be short$/);
+  assertMatch(
+    usageError([], { TALKER_PEER: "a,much" }),
+    /^TALKER_PEER is "much"; it must be short$/,
+  );
+  assertEquals(parse(["--ask=b"], { TALKER_ASK: "a" }).flags.ask, "b", "the flag wins");
   assertEquals(parse(["--port=1"], { TALKER_PORT: "x" }).flags.port, 1);
 });
 

@@ -47,6 +47,14 @@ Deno.test("The help of a command shows usage, flags with defaults, examples, env
   assertMatch(help, /[^\n]\n$/);
 });
 
+Deno.test("The variable that the help names works for the flag as it is shown", () => {
+  const echo = { kind: "boolean", default: true, help: "Keep speech from its speaker." } as const;
+  const all = { ...command, flags: { ...command.flags, autoPeer: echo } };
+  assertStringIncludes(commandHelp(all), "--log-level is TALKER_LOG_LEVEL");
+  const negated = { ...command, flags: { port: command.flags.port, autoPeer: echo } };
+  assertMatch(commandHelp(negated), /--no-auto-peer is\s+TALKER_NO_AUTO_PEER\./);
+});
+
 Deno.test("No line of the help is wider than 80 columns", () => {
   const names = [{ name: "server", summary: "a chat server" }];
   for (const line of (commandHelp(command) + generalHelp(names)).split("\n")) {

@@ -52,6 +52,9 @@ Deno.test("client: --send prints the answers to commands only", async () => {
   });
   await bob.next("ann: hi");
 
+  const lines = await runToEnd(["client", target, "--send", "/ping a\n/ping b\r\n"]);
+  assertEquals([lines.code, lines.out], [0, ["pong a", "pong b"]]);
+
   const json = await runToEnd([
     "client",
     target,
@@ -79,8 +82,8 @@ Deno.test("client: a nick that is taken or wrong fails with the server's words",
   const taken = await runToEnd(["client", target, "--nick", "Bob"], { input: "never said\n" });
   assertEquals([taken.code, taken.out, taken.err], [1, [], ["talker: Nick Bob is taken"]]);
   const wrong = await runToEnd(["client", target], { env: { TALKER_NICK: "a b" } });
-  assertEquals(wrong.code, 1);
-  assertMatch(wrong.err.join("\n"), /^talker: Usage: \/nick /);
+  assertEquals(wrong.code, 2);
+  assertMatch(wrong.err.join("\n"), /^talker: TALKER_NICK is "a b"; it must be 1 to 32 letters/);
   const heard = await bob.drain();
   assert(!heard.some((line) => line.includes("never said")), heard.join());
 });

@@ -334,7 +334,7 @@ Deno.test("notify: wrong usage is one clear line, before anything is sent", asyn
     [[":1", "a b"], /"a b" is no topic/],
     [[":1", "since=all"], /is no topic/],
     [[":1", "--as", "a b"], /--as is "a b"; it must be 1 to 32 letters/],
-    [[":1", "--nick", "x\ny"], /--nick is "xy"; it must be/],
+    [[":1", "--nick", "x\ny"], /--nick is "x\ufffdy"; it must be/],
     [[":1", "--since", "x y"], /--since is "x y"; it must be the id of a notification, or all/],
     [[":1", "--count", "0"], /--count is "0"/],
     [[":1", "--need-ack", "1"], /--need-ack goes with --publish only/],

@@ -217,9 +217,9 @@ Deno.test("peer: exit codes", async () => {
     [[], 2, /^talker: Nobody to link to: give a TARGET .*, --mesh or --listen\n$/],
     [["--mesh", "club", "--no-auto-peer"], 2, /Nobody to link to/],
     [["a:b"], 2, /"b" is no port/],
-    [["--listen", "kitchen"], 2, /--listen: "kitchen" is no address/],
+    [["--listen", "kitchen"], 2, /--listen is "kitchen"; that is no address/],
     [["--lissen", "0"], 2, /nearest is --listen/],
-    [[links, "--name", "a b"], 2, /is no name/],
+    [[links, "--name", "a b"], 2, /--name is "a b"; it must be 1 to 64/],
     [["nowhere", "--map", "--timeout", "0.3"], 1, /^talker: Cannot link to nowhere: .*\n$/],
     [["--listen", links], 1, /Cannot listen on .*: the address is in use/],
     [
