@@ -114,7 +114,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   if (flags.ask !== undefined) {
     const { ask: text, framed, json, timeout = ASK_TIMEOUT_S } = flags;
     const timeoutMs = timeout * 1000;
-    return await ask({ server: server.address, framed, text, json, timeoutMs, secrets }, io);
+    return await ask({ server, framed, text, json, timeoutMs, secrets }, io);
   }
   const debug = flags.logLevel === "debug" ? await debugLogger() : () => {};
 

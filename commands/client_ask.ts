@@ -9,12 +9,12 @@ import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { harmless, harmlessJson } from "../lib/client/harmless.ts";
 import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
-import { isRefusal } from "../lib/client/trouble.ts";
-import { formatAddress, type HostPort } from "../lib/net/address.ts";
+import { isRefusal, troubleText } from "../lib/client/trouble.ts";
 import { anySignal } from "../lib/net/signals.ts";
 import { RecordStream } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
 import { MIB } from "../lib/wire/limits.ts";
+import type { ClientTarget } from "./client_target.ts";
 import { dial } from "./dial.ts";
 import type { Secrets } from "./security.ts";
 import { ENCRYPTED_ONLY } from "./security_flags.ts";
@@ -29,7 +29,7 @@ const TAG = "ask";
 
 /** What is asked, of whom, and how the answer is wanted. */
 export interface Asking {
-  readonly server: HostPort;
+  readonly server: Pick<ClientTarget, "address" | "shown">;
   readonly framed: boolean;
   /** `[@SERVER] TEXT`, one line that was checked. */
   readonly text: string;
@@ -41,27 +41,25 @@ export interface Asking {
 
 /** Asks, prints the answer, and gives the exit code. */
 export async function ask(asking: Asking, io: Io): Promise<number> {
-  const { server, text, timeoutMs } = asking;
+  const { server: { address, shown }, text, timeoutMs } = asking;
   const command = `@${TAG} /ask ${text}`;
   const late = AbortSignal.timeout(timeoutMs);
   const signal = anySignal(late, io.signal);
   const stopped = () => {
     if (!late.aborted) return EXIT.ok;
-    const at = formatAddress(server);
-    io.stderr.write(`talker: No answer from ${at} within ${timeoutMs / 1000} s (--timeout)\n`);
+    io.stderr.write(`talker: No answer from ${shown} within ${timeoutMs / 1000} s (--timeout)\n`);
     return EXIT.timeout;
   };
   let connection: Connection;
   try {
-    connection = await dial(server, { secrets: asking.secrets, signal });
+    connection = await dial(address, { secrets: asking.secrets, signal });
   } catch (error) {
     if (signal.aborted) return stopped();
     if (error instanceof Error && error.name === "SecurityError") {
-      return fail(`${formatAddress(server)}: ${error.message}`, EXIT.unauthorised, io);
+      return fail(`${shown}: ${error.message}`, EXIT.unauthorised, io);
     }
-    throw new CommandError(`Cannot connect to ${formatAddress(server)}: ${reason(error)}`, {
-      cause: error,
-    });
+    const loss = { target: shown, reason: reason(error), wasReady: false, strangeLine: "" };
+    throw new CommandError(troubleText({ ...loss, reached: "connecting" }), { cause: error });
   }
   const stream = new RecordStream(connection, { framed: asking.framed, limit: MAX_RECORD_BYTES });
   signal.addEventListener("abort", () => stream.close(), { once: true });
@@ -69,11 +67,11 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   const outcome = await answer(
     { stream, output: io.stdout },
     (event) => print(event, asking.json, io),
-    (text, code) => fail(`${formatAddress(server)}: ${text}`, code, io),
+    (text, code) => fail(`${shown}: ${text}`, code, io),
   );
   if (outcome !== undefined) return outcome;
   if (signal.aborted) return stopped();
-  return ended(server);
+  throw new CommandError(`${shown} closed the connection without an answer`);
 }
 
 /** Reads up to the end of the answer: its exit code, or undefined when the connection ended before. */
@@ -117,8 +115,4 @@ function print(event: ServerEvent, json: boolean, io: Io): number | undefined {
 function fail(text: string, code: number, io: Io): number {
   io.stderr.write(`talker: ${text}\n`);
   return code;
-}
-
-function ended(server: HostPort): never {
-  throw new CommandError(`${formatAddress(server)} closed the connection without an answer`);
 }

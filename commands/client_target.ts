@@ -9,8 +9,15 @@ import { CommandError, EXIT } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { formatAddress, type HostPort, parseTarget } from "../lib/net/address.ts";
 import type { BeaconFlagValues } from "./beacon_flags.ts";
-import { checkedAddress, findServer, resolveTarget, type TargetRole } from "./target.ts";
-import { anySignal } from "../lib/net/signals.ts";
+import {
+  checkedAddress,
+  findServer,
+  LOOK_MS,
+  NotFoundError,
+  resolveTarget,
+  type TargetRole,
+  WAIT_MS,
+} from "./target.ts";
 
 /** The server that a client is for. */
 export interface ClientTarget {
@@ -47,16 +54,16 @@ export async function clientTarget(
     const address: HostPort = { host: target.host, port: target.port };
     return { shown: formatAddress(address), address, again: () => Promise.resolve(address) };
   }
-  const { timeout } = flags;
-  const late = timeout === undefined ? undefined : AbortSignal.timeout(timeout * 1000);
-  const signal = anySignal(io.signal, late);
+  const { signal } = io;
+  const usual = target === undefined ? LOOK_MS : WAIT_MS;
+  const wait = Math.min(usual, (flags.timeout ?? Infinity) * 1000);
   try {
     let name = target?.name;
     let address: HostPort;
     if (name === undefined) {
-      ({ name, address } = await findServer({ role, flags, signal }));
+      ({ name, address } = await findServer({ role, flags, wait, signal }));
       io.stderr.write(`talker: No TARGET given: taking ${name} at ${formatAddress(address)}\n`);
-    } else address = await resolveTarget(name, { role, flags, signal });
+    } else address = await resolveTarget(name, { role, flags, wait, signal });
     const known = name;
     return {
       shown: `${known} (${formatAddress(address)})`,
@@ -64,11 +71,9 @@ export async function clientTarget(
       again: (signal) => resolveTarget(known, { role, flags, signal, wait: AGAIN_MS }),
     };
   } catch (error) {
-    if (io.signal.aborted) return undefined;
-    if (late?.aborted !== true) throw error;
-    throw new CommandError(`No server was found within ${timeout} s (--timeout)`, {
-      exitCode: EXIT.timeout,
-      cause: error,
-    });
+    if (signal.aborted) return undefined;
+    if (!(error instanceof NotFoundError) || wait === usual) throw error;
+    // It was not looked for as long as usual.
+    throw new CommandError(error.message, { exitCode: EXIT.timeout, cause: error });
   }
 }

@@ -13,6 +13,7 @@ import { formatAddress, type HostPort, parseListen } from "../lib/net/address.ts
 import { parseIp } from "../lib/wire/beacon_address.ts";
 import { openBeacon } from "./beacon_open.ts";
 import type { Discovering } from "./discover.ts";
+import { advertisedWhere } from "./discover_text.ts";
 import { stopped } from "./mesh_join.ts";
 
 /** The kind of service that is advertised. */
@@ -39,7 +40,7 @@ export async function advertise({ flags, name = "", io }: Discovering): Promise<
     throw error;
   }
   networkzero?.advertise(name, addresses);
-  const shown = advertised.addresses.join(", ");
+  const shown = advertisedWhere(advertised.addresses, flags.advertise ?? "");
   io.stdout.write(
     flags.json
       ? `${JSON.stringify({ type: "advertised", name, addresses: advertised.addresses })}\n`

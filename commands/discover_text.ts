@@ -5,6 +5,7 @@
  */
 
 import type { Found } from "../lib/discovery/networkzero_finder.ts";
+import { parseListen } from "../lib/net/address.ts";
 import { visible } from "../lib/wire/text.ts";
 
 /** A service as a JSON object on one line; `more` are further members. */
@@ -31,6 +32,12 @@ export function foundJson(
     took: took === undefined ? undefined : Math.round(took * 10) / 10,
     ...rest,
   });
+}
+
+/** Where something is advertised that was to be so at `asked`. Link-local addresses have other names on each machine. */
+export function advertisedWhere(addresses: readonly string[], asked: string): string {
+  const { port } = parseListen(asked, "");
+  return addresses.join(", ") || `port ${port} of this machine's link-local addresses`;
 }
 
 /** Name, kind, addresses and age of each, in columns. */

@@ -121,8 +121,8 @@ const command = defineCommand({
   ],
 });
 
-/** How long a name is looked up at each attempt to link to it, in milliseconds. */
-const LOOK_UP_MS = 2_000;
+/** How long a name is looked up at each attempt to link to it, in milliseconds: less than an attempt may take. */
+const LOOK_UP_MS = 1_500;
 /** Where `--listen` listens unless it says so. */
 const LISTEN_HOST = "0.0.0.0";
 /** How long `--map` and `--who` take at the most until they know what they print, in seconds. */

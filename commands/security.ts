@@ -46,7 +46,8 @@ export class Secrets implements Disposable {
     } catch (error) {
       const from = secretFile === undefined ? "TALKER_SECRET" : `the secret file ${secretFile}`;
       const why = error instanceof SecretError ? error.message : reason(error);
-      throw new CommandError(`Cannot use ${from}: ${why}`, { cause: error });
+      const advice = secretFile === undefined ? "" : adviceFor(error);
+      throw new CommandError(`Cannot use ${from}: ${why}${advice}`, { cause: error });
     }
     return secrets;
   }
@@ -95,6 +96,18 @@ export class Secrets implements Disposable {
     for (const secret of secrets) stretched.push(await stretchSecret(secret));
     this.#stretched = stretched;
   }
+}
+
+/** What to do about a secret file that can't be read. */
+function adviceFor(error: unknown): string {
+  if (error instanceof SecretError) return "";
+  if (error instanceof Deno.errors.NotFound) {
+    return "; check the path, or write a secret of your own into it, the same on each box";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "; it must belong to who runs this, or be readable for them";
+  }
+  return "; give another --secret-file";
 }
 
 async function readSecrets(file: string): Promise<string> {

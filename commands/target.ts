@@ -15,6 +15,11 @@ import type { BeaconFlagValues } from "./beacon_flags.ts";
 /** Which of a server's ports is meant: the one for line clients, for framed clients, for links of the mesh. */
 export type TargetRole = "clients" | "framed" | "peers";
 
+/** Nobody of that name, or no server at all, was found in time. */
+export class NotFoundError extends CommandError {
+  override readonly name = "NotFoundError";
+}
+
 /** How a name is looked up. */
 export interface LookupOptions {
   readonly role: TargetRole;
@@ -35,9 +40,14 @@ export interface FoundServer {
 }
 
 /** How long a name is looked for, in milliseconds. */
-const WAIT_MS = 5_000;
+export const WAIT_MS = 5_000;
+/**
+ * How long only beacons are asked, in milliseconds. They answer at once; networkzero's port, which its
+ * programs can't share, is taken only when none of them does.
+ */
+const BEACONS_ONLY_MS = 1_000;
 /** How long servers are looked for when there is no TARGET, in milliseconds. */
-const LOOK_MS = 1_000;
+export const LOOK_MS = 1_000;
 /** Names that an error lists at the most. */
 const MAX_LISTED = 8;
 /** The kind of service that servers advertise. */
@@ -50,8 +60,8 @@ const PEER_KIND = "peer";
  * that was found.
  *
  * @throws {UsageError} when it is no TARGET
- * @throws {CommandError} when nobody of that name is found in time (what was heard instead is told), or
- * it has no port for that role
+ * @throws {NotFoundError} when nobody of that name is found in time; what was heard instead is told
+ * @throws {CommandError} when it has no port for that role
  */
 export async function resolveTarget(text: string, options: LookupOptions): Promise<HostPort> {
   const target = checkedAddress("", () => parseTarget(text));
@@ -59,19 +69,43 @@ export async function resolveTarget(text: string, options: LookupOptions): Promi
   const { name } = target;
   const { role, signal, wait = WAIT_MS } = options;
   return await withBeacon(options, async (beacon) => {
-    // What nobody can advertise nobody has.
-    const service = isBeaconName(name) ? await beacon.discover(name, { wait, signal }) : null;
+    const service = await find(beacon, name, { ...options, wait });
     signal?.throwIfAborted();
-    if (service === null) throw new CommandError(notFound(name, wait, beacon.services()));
+    if ("heard" in service) throw new NotFoundError(notFound(name, wait, service.heard));
     return addressFor(service, role);
   });
+}
+
+/**
+ * Who has that name; where nobody has, who was heard instead. What a networkzero program advertises
+ * counts where no beacon answers: it may be a server as well, and `talker discover` finds it.
+ */
+async function find(
+  beacon: Beacon,
+  name: string,
+  { role, wait, signal = new AbortController().signal, flags }: LookupOptions & { wait: number },
+): Promise<Service | { heard: readonly Service[] }> {
+  const others = role === "peers" ? 0 : Math.max(0, wait - BEACONS_ONLY_MS);
+  // What nobody can advertise nobody has.
+  const service = isBeaconName(name)
+    ? await beacon.discover(name, { wait: wait - others, signal })
+    : null;
+  if (service !== null || others === 0 || signal.aborted) {
+    return service ?? { heard: beacon.services() };
+  }
+  const { Networkzero } = await import("../lib/discovery/networkzero.ts");
+  const { Finder } = await import("../lib/discovery/networkzero_finder.ts");
+  using networkzero = Networkzero.open({ interfaces: flags.interface });
+  const finder = new Finder(beacon, networkzero);
+  const found = await finder.find(name, { wait: others, signal });
+  return found?.service ?? { heard: finder.known().map(({ service }) => service) };
 }
 
 /**
  * The one server on the local network, for a command without a TARGET.
  *
  * @throws {UsageError} when there are several: they are listed
- * @throws {CommandError} when there is none
+ * @throws {NotFoundError} when there is none
  */
 export async function findServer(options: LookupOptions): Promise<FoundServer> {
   const { role, signal, wait = LOOK_MS } = options;
@@ -80,7 +114,7 @@ export async function findServer(options: LookupOptions): Promise<FoundServer> {
     signal?.throwIfAborted();
     const [server] = servers;
     if (server === undefined) {
-      throw new CommandError(
+      throw new NotFoundError(
         `No TARGET given, and no server was found within ${wait / 1000} s; start one with ` +
           "talker server, or give a TARGET: a name, host:port or :port",
       );

@@ -29,6 +29,13 @@ export type LossKind =
   /** We are not taken for now, since secrets were wrong. */
   | "unauthorised";
 
+// What to do about it, where there has been no connection yet.
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ["connection refused", "is the server running there?"],
+  ["no such host", "is it spelt right? talker discover --all lists what is near"],
+  ["no answer in time", "is it the right address? talker discover --all lists what is near"],
+]);
+
 // What a server says instead of a greeting where it takes no more (lib/talker/admission.ts).
 const REFUSAL = /^(?:The server is full|Too many connections from ).*/;
 
@@ -55,10 +62,8 @@ export function isRefusal(line: string): boolean {
 export function troubleText({ target, reached, reason, wasReady, strangeLine }: Loss): string {
   switch (reached) {
     case "connecting": {
-      const isNew = reason === "connection refused" && !wasReady;
-      return `Cannot connect to ${target}: ${reason}${
-        isNew ? "; is the server running there?" : ""
-      }`;
+      const advice = wasReady ? undefined : ADVICE.get(reason);
+      return `Cannot connect to ${target}: ${reason}${advice === undefined ? "" : `; ${advice}`}`;
     }
     case "greeting": {
       if (isRefusal(strangeLine)) return `${target}: ${strangeLine}`;

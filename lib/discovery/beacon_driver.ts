@@ -38,6 +38,7 @@ export class BeaconDriver {
   readonly machine: BeaconMachine;
   readonly udp: UdpPort;
   readonly #events: DriverEvents;
+  readonly #port: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
   #lookedAt = performance.now();
@@ -48,6 +49,7 @@ export class BeaconDriver {
   /** Opens the port, as far as it can be opened now. */
   constructor(options: BeaconOptions, events: DriverEvents) {
     this.#events = events;
+    this.#port = options.port ?? BEACON_PORT;
     this.machine = new BeaconMachine({
       id: randomId(),
       host: options.host ?? machineName(),
@@ -62,7 +64,7 @@ export class BeaconDriver {
       },
     });
     this.udp = openUdp({
-      port: options.port ?? BEACON_PORT,
+      port: this.#port,
       groups: BEACON_GROUPS,
       only: options.interfaces ?? interfacesFromEnvironment(),
       maxBytes: MAX_BEACON_RECEIVE_BYTES,
@@ -151,7 +153,11 @@ export class BeaconDriver {
   #noteBlocked(): void {
     const { blocked } = this.udp;
     if (blocked !== undefined && blocked !== this.#blocked) {
-      log.warn("Cannot listen for beacons: {blocked}; only answers will be heard", { blocked });
+      log.warn(
+        "Cannot listen for beacons at UDP port {port}: {blocked}; only answers will be heard. End " +
+          "what holds the port (talker discover --doctor says more); it is tried again",
+        { port: this.#port, blocked: blocked.replace(/ \(os error \d+\)/, "") },
+      );
     }
     this.#blocked = blocked;
   }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { resolveTarget, type TargetRole } from "../../commands/target.ts";
 import { CommandError } from "../../lib/cli/exit.ts";
 import { Beacon } from "../../lib/discovery/beacon.ts";
+import { Networkzero } from "../../lib/discovery/networkzero.ts";
 import { finish } from "../support/discovery.ts";
 import { talker } from "../support/process.ts";
 import { TestServer } from "../support/server.ts";
@@ -70,7 +71,26 @@ Deno.test("target: a name that isn't there", async () => {
   assertMatch(plain.err[0] ?? "", new RegExp(`^talker: "${name}" was not found within 5 s; `));
   assertMatch(plain.err[0] ?? "", new RegExp(`\\(talker discover --doctor ${name} looks for`));
   assertEquals(timed.code, 3);
-  assertMatch(timed.err[0] ?? "", /^talker: No server was found within 0.5 s \(--timeout\)$/);
+  assertMatch(timed.err[0] ?? "", new RegExp(`^talker: "${name}" was not found within 0.5 s; `));
+});
+
+Deno.test("target: what only networkzero advertises is found, when no beacon answers", async () => {
+  await using server = await TestServer.start();
+  using networkzero = Networkzero.open({ interfaces: ["lo"] });
+  const name = unique("snake");
+  networkzero.advertise(name, [`127.0.0.1:${server.port}`]);
+  const { code, out, err } = await finish(["client", name, "--send", "/ping x"]);
+  assertEquals([code, out, err], [0, ["pong x"], []]);
+});
+
+Deno.test("target: the map of a name that nobody has", async () => {
+  const name = unique("nowhere");
+  const { code, err } = await finish(["peer", name, "--map", "--timeout", "2"]);
+  assertEquals(code, 1);
+  assertMatch(
+    err.join(),
+    new RegExp(`Cannot link to ${name}: "${name}" was not found within 1.5 s`),
+  );
 });
 
 Deno.test("target: the address is the one for the role", async () => {

@@ -83,6 +83,12 @@ Deno.test("/random with bad arguments answers with its usage", async () => {
     assertMatch(answer!, /^Usage: \/random \[N \[MIN MAX\]\]/, args);
     assertEquals(more, [], args);
   }
+  const why = async (args: string) =>
+    /\(([^()]*)\)$/.exec((await ask(ann, `/random ${args}`))[0]!)?.[1];
+  assertEquals(await why("1 5"), "MIN and MAX, or neither");
+  assertEquals(await why("2 -9007199254740991 9007199254740991"), "MIN and MAX are too far apart");
+  assertEquals(await why("1 6 5"), "MIN not above MAX");
+  assertEquals(await why("1001"), "N from 1 to 1000");
   assertMatch((await ask(ann, "@r /random x"))[0]!, /^@r error usage Usage: \/random /);
 });
 

@@ -95,15 +95,16 @@ const random: Command = {
   run({ talker, rest, reply }) {
     const given = words(rest);
     const [count = 1, min = 1, max = 100] = given.map(wholeNumber);
-    if (
-      given.length === 2 || given.length > 3 ||
-      given.some((word) => wholeNumber(word) === undefined) ||
-      count < 1 || count > MAX_RANDOM_NUMBERS
-    ) {
+    const wrong = given.find((word) => wholeNumber(word) === undefined);
+    if (wrong !== undefined) return usage(random, `${wrong} is no whole number, or too large`);
+    if (count < 1 || count > MAX_RANDOM_NUMBERS) {
       return usage(random, `N from 1 to ${MAX_RANDOM_NUMBERS}`);
     }
-    if (min > max || max - min >= Number.MAX_SAFE_INTEGER) {
-      return usage(random, "MIN not above MAX");
+    if (given.length === 2) return usage(random, "MIN and MAX, or neither");
+    if (given.length > 3) return usage(random, "three numbers at the most");
+    if (min > max) return usage(random, "MIN not above MAX");
+    if (max - min >= Number.MAX_SAFE_INTEGER) {
+      return usage(random, "MIN and MAX are too far apart");
     }
     const numbers = Array.from({ length: count }, () => randomBetween(talker.random, min, max));
     reply(numbers.join(" "), { numbers });
