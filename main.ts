@@ -66,6 +66,8 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     return EXIT.ok;
   }
   if (first === "--help" || first === "-h") throw new HelpRequested(generalHelp(SUBCOMMANDS));
+  // What people try: `talker help`, `talker help client`.
+  if (first === "help") return await run(rest.length === 0 ? ["--help"] : [...rest, "--help"], io);
   const subcommand = SUBCOMMANDS.find(({ name }) => name === first);
   if (subcommand === undefined) {
     const names = SUBCOMMANDS.map(({ name }) => name);

@@ -191,20 +191,22 @@ async function script(driver: Driver, flags: Flags, io: Io): Promise<Outcome> {
   return await ended;
 }
 
-async function* each(lines: readonly string[]): AsyncGenerator<readonly string[]> {
+/** A line of the user; a number: a line of more than so many bytes. */
+type UserLine = string | number;
+
+async function* each(lines: readonly string[]): AsyncGenerator<readonly UserLine[]> {
   yield lines;
 }
 
 /** Lines as they come in, some at a time; the last one may lack its end. */
-async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly string[]> {
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly UserLine[]> {
   const decoder = new LineDecoder(MAX_RECORD_BYTES, { telnet: false });
-  let lines: string[] = [];
+  let lines: UserLine[] = [];
   const sink = {
     line: (bytes: Uint8Array, start: number, end: number) => {
       lines.push(decodeText(bytes, start, end));
     },
-    // It is refused with its length where the lines are taken: any over the limit will do.
-    tooLong: () => void lines.push("x".repeat(MAX_RECORD_BYTES)),
+    tooLong: () => void lines.push(MAX_RECORD_BYTES),
   };
   for await (const chunk of chunks) {
     decoder.push(chunk, sink);
@@ -273,14 +275,17 @@ export class Driver {
   }
 
   /** Gives lines of the user to the client as it has room for them, and then their end. */
-  async feed(input: AsyncIterable<readonly string[]>): Promise<void> {
+  async feed(input: AsyncIterable<readonly UserLine[]>): Promise<void> {
     for await (const lines of input) {
       for (const line of lines) {
         while (!this.client.wantsInput) {
           if (this.client.state === "finished") return;
           await this.#room.promise;
         }
-        this.act((now) => this.client.line(line, now));
+        this.act((now) => {
+          if (typeof line === "number") this.client.lineTooLong(line, now);
+          else this.client.line(line, now);
+        });
       }
     }
     this.act((now) => this.client.endInput(now));

@@ -120,6 +120,9 @@ export class Client {
       ask: (command) => this.#ask(command),
       status: (text) => this.#status(text),
       settled: () => this.#settle(),
+      held: (message) => {
+        if (options.interactive) this.#status(`${message}; your lines wait for it a moment`);
+      },
       refused: (message) => this.#nickRefused(message),
       isConfirmed: (said) => this.#talk.isConfirmed(said),
     });
@@ -242,6 +245,13 @@ export class Client {
     if (outgoing === undefined) return;
     if (is === "ready") this.#talk.flush();
     else if (interactive) this.#status(`Will be sent when connected: ${harmless(text)}`);
+  }
+
+  /** A line of the user is longer than `bytes`: too long by far, and not kept. */
+  lineTooLong(bytes: number, now: number): void {
+    this.#now = now;
+    const { is } = this.#state;
+    if (is !== "finished" && is !== "leaving") this.#talk.lineTooLong(bytes);
   }
 
   /** There will be no more lines of the user. */

@@ -7,7 +7,7 @@
 import { MAX_LINE_BYTES } from "../wire/limits.ts";
 import { CatchUp, RecentIds } from "./catch_up.ts";
 import { harmless } from "./harmless.ts";
-import { localCommand } from "./local_commands.ts";
+import { LOCAL_HELP, localCommand } from "./local_commands.ts";
 import { mentions } from "./mention.ts";
 import { NickKeeper } from "./nick_keeper.ts";
 import { Outbox } from "./outbox.ts";
@@ -95,8 +95,10 @@ export class Conversation {
     if (this.#inputEnded) return undefined;
     const outgoing = parseOutgoing(text);
     if (outgoing === undefined) return undefined;
-    if (typeof outgoing === "number") {
-      return this.#refuse(`Line too long: ${outgoing} bytes, and ${MAX_LINE_BYTES} are the most`);
+    if ("most" in outgoing) {
+      const { bytes, most, isTagged } = outgoing;
+      const whose = isTagged ? " for a command, which the client gives a tag" : "";
+      return this.#refuse(`Line too long: ${bytes} bytes, and ${most} are the most${whose}`);
     }
     const { command, rest, tag } = outgoing;
     if (command === "format") {
@@ -110,6 +112,12 @@ export class Conversation {
     this.#outbox.push(outgoing);
     if (command === "quit") this.#inputEnded = true;
     return outgoing;
+  }
+
+  /** A line of the user is longer than `bytes`, and was not kept. */
+  lineTooLong(bytes: number): void {
+    if (this.#inputEnded) return;
+    this.#refuse(`Line too long: more than ${bytes} bytes, and ${MAX_LINE_BYTES} are the most`);
   }
 
   /** There will be no more lines of the user. */
@@ -192,6 +200,9 @@ export class Conversation {
     if (event.id !== undefined) this.#confirmed.add(event.id);
     if (outgoing.command === "ack") this.unacknowledged.delete(outgoing.rest);
     if (outgoing.command === "nick") this.nick.chose(outgoing.rest.normalize("NFKC"));
+    if (outgoing.command === "help" && outgoing.rest === "" && this.#options.interactive) {
+      for (const text of LOCAL_HELP) this.#status(text);
+    }
     if (outgoing.tag !== undefined) {
       this.#host.show({ kind: "confirmed", raw: event.raw, tag: outgoing.tag });
     }

@@ -28,6 +28,8 @@ export interface EntranceHost {
   status(text: string): void;
   /** Nick and missed lines are settled. May be called more than once. */
   settled(): void;
+  /** The nick that we had can't be had yet: the user's lines wait for it some time. */
+  held(message: string): void;
   /** The nick can't be had, and a script is not to go on under another. */
   refused(message: string): void;
   /** Whether this line of ours is known to be said. */
@@ -50,6 +52,8 @@ export class Entrance {
   readonly #people: People;
   readonly #questions = new Map<string, Question>();
   #named = false;
+  /** It has been said that lines wait for the nick. */
+  #isHoldTold = false;
   #caughtUp = false;
   #historyUntil = Infinity;
 
@@ -88,6 +92,7 @@ export class Entrance {
   ): void {
     this.#named = this.#nick.toAsk === undefined;
     this.#caughtUp = !again;
+    this.#isHoldTold = false;
     if (!this.#named) this.#askNick(again);
     if (again) {
       const { lastId } = this.#catchUp;
@@ -179,7 +184,11 @@ export class Entrance {
     if (event.type === "ok") this.#nick.granted();
     else if (again && event.code === "taken") {
       const what = this.#nick.refused(now);
-      if (what === "hold") return;
+      if (what === "hold") {
+        if (!this.#isHoldTold) this.#host.held(event.text);
+        this.#isHoldTold = true;
+        return;
+      }
       // It was said once when the wait for it ended, and is said when it is given up.
       if (!this.#named || what === "never") this.#host.refused(event.text);
     } else {

@@ -30,6 +30,16 @@ export interface Outgoing {
   readonly bytes: number;
 }
 
+/** A line that is too long to be sent. */
+export interface TooLong {
+  /** How long it is, in bytes. */
+  readonly bytes: number;
+  /** How long it may be. */
+  readonly most: number;
+  /** It has a tag, for which there must be room. */
+  readonly isTagged: boolean;
+}
+
 /** Room that tag and `/say` need in a line, in bytes. */
 const TAG_BYTES = 24;
 
@@ -40,8 +50,7 @@ const encoder = new TextEncoder();
 /**
  * Takes a line of the user apart. Control characters are dropped, as the server would drop them.
  *
- * @returns undefined for an empty line, which the server ignores; a number, the line's length in
- * bytes, where it is too long to be sent
+ * @returns undefined for an empty line, which the server ignores
  *
  * @example
  * ```ts
@@ -49,16 +58,16 @@ const encoder = new TextEncoder();
  * import { assertEquals } from "@std/assert";
  *
  * const line = parseOutgoing("hello");
- * assertEquals(typeof line === "object" && recordsFor(line, "c1"), ["@c1 /say hello"]);
+ * assertEquals(line && "line" in line && recordsFor(line, "c1"), ["@c1 /say hello"]);
  * ```
  */
-export function parseOutgoing(text: string): Outgoing | number | undefined {
+export function parseOutgoing(text: string): Outgoing | TooLong | undefined {
   const whole = visible(text);
   if (whole === "") return undefined;
   // A UTF-16 unit is three bytes at the most: the short ones need no counting.
   const exact = whole.length * 3 > MAX_LINE_BYTES - TAG_BYTES;
   const bytes = exact ? encoder.encode(whole).length : whole.length;
-  if (exact && bytes > MAX_LINE_BYTES) return bytes;
+  if (exact && bytes > MAX_LINE_BYTES) return { bytes, most: MAX_LINE_BYTES, isTagged: false };
   const long = exact && bytes > MAX_LINE_BYTES - TAG_BYTES;
 
   const tagged = TAGGED.exec(whole);
@@ -69,10 +78,10 @@ export function parseOutgoing(text: string): Outgoing | number | undefined {
     const spoken = line.startsWith("//") ? line.slice(1) : line;
     const said = { kind: "speech", text: harmless(spoken) } as const;
     const bare = tag === undefined && (long || spoken.trim() !== spoken);
-    if (long && !bare) return bytes;
+    if (long && !bare) return { bytes, most: MAX_LINE_BYTES - TAG_BYTES, isTagged: true };
     return { line, tag, said, command: undefined, rest: spoken, bare, bytes };
   }
-  if (long) return bytes;
+  if (long) return { bytes, most: MAX_LINE_BYTES - TAG_BYTES, isTagged: true };
   const [, name = "", rest = ""] = /^\/(\S*)\s*(.*?)\s*$/s.exec(line) ?? [];
   const command = name.toLowerCase();
   const said = rest === "" ? undefined : saidBy(command, rest);

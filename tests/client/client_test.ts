@@ -70,6 +70,12 @@ Deno.test("A line over the limit is refused here, and makes a script fail", () =
   assertEquals(rig.take(), []);
   assertEquals(rig.lines.length, 3);
   assertEquals(rig.lines[1], "!Line too long: 8194 bytes, and 8192 are the most");
+  assertEquals(
+    rig.lines[2],
+    "!Line too long: 8192 bytes, and 8168 are the most for a command, which the client gives a tag",
+  );
+  rig.client.lineTooLong(1_048_576, rig.now);
+  assertEquals(rig.lines[3], "!Line too long: more than 1048576 bytes, and 8192 are the most");
   rig.client.endInput(rig.now);
   assertEquals(rig.outcome, { is: "failed" });
 });
@@ -463,6 +469,18 @@ Deno.test("/ignore hides somebody, under other nicks as well", () => {
   rig.say("rob", "seen", "a.4");
   assertEquals(rig.lines, ["carl: seen", "!talker: You hear rob again", "rob: seen"]);
   assertEquals(rig.take(), []);
+});
+
+Deno.test("A person's /help tells of the client's own commands, a script's does not", () => {
+  for (const interactive of [true, false]) {
+    const rig = new ClientRig({ interactive }).ready();
+    rig.line("/help");
+    rig.receive({ type: "ok", tag: rig.tagOf("/help") });
+    assertEquals(rig.lines.some((line) => line.includes("/unignore NICK")), interactive);
+    rig.take();
+    rig.line("/help ignore");
+    assertEquals(rig.take().length, interactive ? 0 : 1);
+  }
 });
 
 Deno.test("In a script /ignore is the server's affair", () => {

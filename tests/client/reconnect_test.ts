@@ -196,6 +196,11 @@ Deno.test("A person does not wait for the nick for ever, a script fails", () => 
     }
   }
   assertEquals(person.server.history.map(({ nick }) => nick), ["guest2"]);
+  const told = person.rig.lines.filter((line) => line.includes("is taken"));
+  assertEquals(told, [
+    "!talker: Nick ann is taken; your lines wait for it a moment",
+    "!talker: Nick ann is taken; you are guest2 until it is free",
+  ]);
   person.server.taken.clear();
   for (let i = 0; i < 6; i++) {
     person.rig.pass(1000);

@@ -193,6 +193,8 @@ Deno.test("main: help, version, and what is no subcommand", async () => {
   ]);
   assertEquals([help.code, help.err, help.out.length > 5], [0, [], true]);
   assertMatch(version.out.join("\n"), /^talker \d+\.\d+\.\d+$/);
+  assertEquals(await runToEnd(["help"]), help);
+  assertEquals(await runToEnd(["help", "peer"]), await runToEnd(["peer", "--help"]));
   assertEquals([none.code, none.out], [2, []]);
   assertEquals([wrong.code, wrong.out], [2, []]);
   assertMatch(wrong.err.join("\n"), /^talker: Unknown subcommand "clinet"; the nearest is client/);
