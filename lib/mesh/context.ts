@@ -41,6 +41,8 @@ export interface GatherResult {
   readonly answers: ReadonlyMap<NodeId, Uint8Array>;
   /** Those that were asked and did not answer. */
   readonly silent: readonly NodeId[];
+  /** Of those, the ones that could not be reached, or not any more: they were not late. */
+  readonly lost: ReadonlySet<NodeId>;
 }
 
 /**

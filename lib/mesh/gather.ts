@@ -1,12 +1,14 @@
 /**
  * Scatter-gather: a request goes to some nodes or to all that can be reached, each on its path, and
  * the answers are collated. It ends as soon as nobody is left who could still answer, at the
- * latest at the timeout, and names those who did not.
+ * latest at the timeout, and names those who did not. When too many are under way, the next ones
+ * wait for their turn; their time runs from then on.
  */
 import type { GatherResult, MeshContext } from "./context.ts";
 import type { NodeId } from "./identity.ts";
-import { GATHER_TIMEOUT, MAX_GATHERS } from "./limits.ts";
+import { GATHER_TIMEOUT, MAX_GATHERS, MAX_GATHERS_WAITING, MAX_ROUTED_SENDS } from "./limits.ts";
 import type { Routes } from "./routes.ts";
+import { Queue } from "../wire/queue.ts";
 
 interface Pending {
   readonly deadline: number;
@@ -14,6 +16,7 @@ interface Pending {
   /** Asked, neither answered nor lost. */
   readonly waiting: Set<NodeId>;
   readonly silent: Set<NodeId>;
+  readonly lost: Set<NodeId>;
   /** Numbers of the routed requests. */
   readonly requests: number[];
   readonly finished: (result: GatherResult) => void;
@@ -36,8 +39,11 @@ export class Gathers {
   readonly #pending = new Map<number, Pending>();
   /** Which gather, and which node, a routed request belongs to. */
   readonly #byRequest = new Map<number, { readonly gather: number; readonly node: NodeId }>();
+  /** Questions whose turn has not come. */
+  readonly #queue = new Queue<Question>();
   #numbers = 0;
   #due = Infinity;
+  #starting = false;
 
   constructor(private readonly context: MeshContext, private readonly routes: Routes) {}
 
@@ -46,26 +52,53 @@ export class Gathers {
     return this.#due;
   }
 
-  /** Gathers under way. */
+  /** Gathers under way, and waiting for their turn. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#queue.size;
   }
 
   /**
-   * Asks.
+   * Asks, when it is its turn.
    *
-   * @throws {RangeError} when too many gathers are under way.
+   * @throws {RangeError} when too many questions wait.
    */
-  start({ kind, payload, targets, timeout = GATHER_TIMEOUT, finished }: Question): void {
-    if (this.#pending.size >= MAX_GATHERS) {
-      throw new RangeError(`Cannot ask: ${MAX_GATHERS} questions are under way already`);
+  start(question: Question): void {
+    if (this.#queue.size >= MAX_GATHERS_WAITING) {
+      throw new RangeError(`Cannot ask: ${MAX_GATHERS_WAITING} questions wait already`);
     }
+    this.#queue.push({ ...question, targets: new Set(question.targets) });
+    this.#startNext();
+  }
+
+  // Starts those whose turn it is.
+  #startNext(): void {
+    // A question that ends at once, having nobody to ask, comes back here.
+    if (this.#starting) return;
+    this.#starting = true;
+    for (;;) {
+      const next = this.#queue.first;
+      if (next === undefined || !this.#hasRoom(next)) break;
+      this.#queue.shift();
+      this.#ask(next);
+    }
+    this.#starting = false;
+  }
+
+  // A request that is one too many would fail: its node would seem silent.
+  #hasRoom({ targets }: Question): boolean {
+    const { size } = targets as Set<NodeId>;
+    return this.#pending.size === 0 ||
+      (this.#pending.size < MAX_GATHERS && this.routes.pending + size <= MAX_ROUTED_SENDS);
+  }
+
+  #ask({ kind, payload, targets, timeout = GATHER_TIMEOUT, finished }: Question): void {
     const number = ++this.#numbers;
     const pending: Pending = {
       deadline: this.context.now + timeout,
       answers: new Map(),
       waiting: new Set(targets),
       silent: new Set(),
+      lost: new Set(),
       requests: [],
       finished,
     };
@@ -103,13 +136,18 @@ export class Gathers {
     const pending = this.#pending.get(asked.gather)!;
     if (!pending.waiting.delete(asked.node)) return;
     pending.silent.add(asked.node);
+    if (this.context.now < pending.deadline) pending.lost.add(asked.node);
     this.#settle(asked.gather, pending);
   }
 
   /** These nodes can't be reached any more, or were started again. */
   lost(nodes: ReadonlySet<NodeId>): void {
     for (const [number, pending] of this.#pending) {
-      for (const node of nodes) if (pending.waiting.delete(node)) pending.silent.add(node);
+      for (const node of nodes) {
+        if (!pending.waiting.delete(node)) continue;
+        pending.silent.add(node);
+        pending.lost.add(node);
+      }
       this.#settle(number, pending);
     }
   }
@@ -124,8 +162,10 @@ export class Gathers {
     const result: GatherResult = {
       answers: pending.answers,
       silent: [...pending.silent].sort(),
+      lost: pending.lost,
     };
     this.context.tell(() => pending.finished(result));
+    this.#startNext();
   }
 
   /** Ends what is too late. */

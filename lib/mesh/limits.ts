@@ -130,8 +130,11 @@ export const MAX_ROUTED_SOURCES = 100_000;
 /** Ms after which a gather ends, by default. */
 export const GATHER_TIMEOUT = 2_000;
 
-/** Gathers under way at a time. */
+/** Gathers under way at a time; more wait for their turn. */
 export const MAX_GATHERS = 1_000;
+
+/** Gathers that wait: what twenty clients may ask at a time. Some MB; 160 where each is the longest whisper. */
+export const MAX_GATHERS_WAITING = 20_000;
 
 /** Bytes that wait on one link at the most: then it is dropped, and sync heals what it missed. */
 export const LINK_QUEUE_BYTES = 64 * 1024 * 1024;

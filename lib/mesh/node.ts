@@ -267,7 +267,7 @@ export class MeshNode {
    * Asks all reachable nodes, this one included, or `question.targets`; `question.finished` is told
    * once who answered what, and who did not.
    *
-   * @throws {RangeError} when too many questions are under way.
+   * @throws {RangeError} when too many questions wait for their turn.
    */
   gather(question: Omit<Question, "targets"> & Partial<Question>, now: number): void {
     checkPayload(question.payload);

@@ -201,7 +201,7 @@ Deno.test("limit: searches that come through a node", () => {
 });
 
 Deno.test("limit: gathers and routed messages that a node has under way", () => {
-  const { MAX_GATHERS, MAX_ROUTED_SENDS } = limits;
+  const { MAX_GATHERS, MAX_GATHERS_WAITING, MAX_ROUTED_SENDS } = limits;
   const { mesh, kitchen, attic } = pair();
   mesh.join(kitchen, attic);
   mesh.pass(100);
@@ -212,8 +212,8 @@ Deno.test("limit: gathers and routed messages that a node has under way", () => 
       targets: [attic.id],
       finished: () => {},
     }, mesh.now);
-  for (let i = 0; i < MAX_GATHERS; i++) ask();
-  assertThrows(ask, RangeError, "under way");
+  for (let i = 0; i < MAX_GATHERS + MAX_GATHERS_WAITING; i++) ask();
+  assertThrows(ask, RangeError, "wait already");
   const outcomes: string[] = [];
   for (let i = 0; i < MAX_ROUTED_SENDS; i++) {
     kitchen.node.send({

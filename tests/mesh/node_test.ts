@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { GatherResult, SendOutcome } from "../../lib/mesh/context.ts";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
+import { MAX_GATHERS } from "../../lib/mesh/limits.ts";
 import { HandMesh, HandNode, pair, push } from "../support/mesh_pair.ts";
 
 const text = (word: string) => new TextEncoder().encode(word);
@@ -279,6 +280,7 @@ Deno.test("mesh node: a gather ends when all have answered, or names the silent"
   assertEquals(results.length, 1);
   mesh.pass(40);
   assertEquals(results[1]?.silent, [c.id]);
+  assertEquals(results[1]?.lost.size, 0, "it was late");
   assertEquals(results[1]?.answers.size, 3);
 
   // Who is lost is not waited for.
@@ -286,4 +288,42 @@ Deno.test("mesh node: a gather ends when all have answered, or names the silent"
   for (const link of mesh.links.values()) if (link.a === c || link.b === c) mesh.cut(link);
   mesh.pass(100);
   assertEquals(results[2]?.silent, [c.id]);
+  assertEquals([...results[2]?.lost ?? []], [c.id]);
+
+  // It can't even be asked.
+  const finished = (result: GatherResult) => void results.push(result);
+  a.node.gather({ kind: 8, payload: text("who"), targets: [c.id], finished }, mesh.now);
+  mesh.carry();
+  assertEquals(results[3]?.silent, [c.id]);
+  assertEquals([...results[3]?.lost ?? []], [c.id]);
+});
+
+Deno.test("mesh node: more gathers than may be under way take turns, each with its own time", () => {
+  const { mesh, nodes } = ring(["a", "b", "c"]);
+  const [a, b, c] = nodes as [HandNode, HandNode, HandNode];
+  const asked: string[] = [];
+  for (const { node } of [a, b]) {
+    node.observe(8, {
+      requested: (request) => {
+        if (node === b.node) asked.push(new TextDecoder().decode(request.payload));
+        node.answer(request, text("yes"), mesh.now);
+      },
+    });
+  }
+  const results: GatherResult[] = [];
+  const count = 2 * MAX_GATHERS + 10;
+  for (let i = 0; i < count; i++) {
+    const finished = (result: GatherResult) => void results.push(result);
+    a.node.gather({ kind: 8, payload: text(`${i}`), finished }, mesh.now);
+  }
+  mesh.carry();
+  assertEquals([asked.length, results.length], [MAX_GATHERS, 0], "c answers none");
+  mesh.pass(2_010);
+  assertEquals([asked.length, results.length], [2 * MAX_GATHERS, MAX_GATHERS]);
+  mesh.pass(4_020);
+  assertEquals([asked.length, results.length], [count, count]);
+  assertEquals(asked, Array.from({ length: count }, (_, i) => `${i}`));
+  for (const { answers, silent } of results) {
+    assertEquals([answers.size, silent], [2, [c.id]]);
+  }
 });

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { GatherResult } from "../../mesh/context.ts";
 import type { MeshDriver } from "../../mesh/driver.ts";
 import {
   MAX_ANSWER_BYTES,
@@ -45,18 +46,23 @@ export class AskObserver {
   async ask(from: string, to: string, text: string): Promise<Answer> {
     const server = this.#driver.node.nameOf(to) ?? to;
     const payload = encodeText(JSON.stringify({ from, text }));
-    const answer = await new Promise<Uint8Array | undefined>((resolve) =>
+    const { answers, lost } = await new Promise<GatherResult>((resolve) =>
       this.#driver.now((node, now) =>
         node.gather({
           kind: KIND.ask,
           payload,
           targets: [to],
           timeout: MAX_ANSWER_MS + ON_ITS_WAY_MS,
-          finished: ({ answers }) => resolve(answers.get(to)),
+          finished: resolve,
         }, now)
       )
     );
-    if (answer === undefined) return { error: "timeout", text: `No answer from ${server}` };
+    const answer = answers.get(to);
+    if (answer === undefined) {
+      return lost.has(to)
+        ? { error: "failed", text: `No answer from ${server}: it is lost` }
+        : { error: "timeout", text: `No answer from ${server}` };
+    }
     return checked(parseObject(answer)) ??
       { error: "failed", text: `${server} answered something that is no answer` };
   }
