@@ -194,7 +194,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
       for (const [i, line] of lines.entries()) {
         if (this.#closed) return false;
         // What follows the end of a session is passed over.
-        if (this.deadline !== undefined) break;
+        if (this.deadline !== undefined || this.session.isQuitting) break;
         if (this.session.waits) {
           this.#postponed = lines.slice(i);
           return false;
@@ -220,9 +220,10 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     if (this.#closed) return;
     if (count === null) {
       this.#ended = true;
+      this.#server.setTime();
       if (this.#drained) this.close();
       else this.#server.talker.ended(this.session);
-    } else if (this.deadline !== undefined) this.#read();
+    } else if (this.deadline !== undefined || this.session.isQuitting) this.#read();
     else if (this.#server.congested) {
       this.#held = count;
       this.#server.hold(this);
@@ -262,6 +263,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
       );
     } catch (error) {
       if (!(error instanceof RemoteFault)) throw error;
+      if (this.session.isQuitting) return;
       this.session.send({ type: "error", code: "bad-frame", text: error.message });
       this.#server.talker.dismiss(this.session);
     }

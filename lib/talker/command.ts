@@ -23,6 +23,8 @@ export interface Done {
   id?: string;
   /** A session that is over now. */
   end?: Session;
+  /** The client leaves: this is answered behind all that it asked, and then its session is over. */
+  last?: true;
   /** What was done counts only when it is on disk: then these lines are given, and the `ok`. */
   kept?: readonly Reply[];
   /** It needs no disk, and is only answered behind what the client asked before. */
@@ -62,6 +64,8 @@ export interface Command {
   readonly operator?: boolean;
   /** What other servers do for it; counted by {@linkcode Rates}. */
   readonly work?: Work;
+  /** What stands behind its name is passed over, although it has no parameters. */
+  readonly takesAnything?: boolean;
   /** Not listed: for programs. */
   readonly hidden?: boolean;
   /** Does it; the outcome may come later. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { MAX_PENDING_COMMANDS } from "../wire/limits.ts";
 import { visible } from "../wire/text.ts";
 import { type CommandLine, type Done, type Outcome, parseCommandLine } from "./command.ts";
 import { findCommand, nearestCommand } from "./commands/mod.ts";
+import { usage } from "./commands/usage.ts";
 import type { Session } from "./session.ts";
 import type { Talker } from "./talker.ts";
 
@@ -37,9 +37,8 @@ function run(talker: Talker, session: Session, line: CommandLine): Outcome | Pro
     const text = `Not allowed: /${command.name} is for operators (talker server --admin)`;
     return { error: "denied", text };
   }
-  if (session.pending >= MAX_PENDING_COMMANDS) {
-    const text = `${session.pending} commands wait for their answers: read those first`;
-    return { error: "busy", text };
+  if (command.parameters === "" && rest !== "" && command.takesAnything !== true) {
+    return usage(command);
   }
   if (command.work !== undefined) talker.rates.worked(session, command.work, talker.now);
   return command.run({
@@ -62,20 +61,24 @@ async function finishLater(
   session.pending++;
   // What it waits for may be due soon.
   talker.endOfTurn();
-  try {
-    finish(talker, session, await outcome, tag);
-  } catch (error) {
+  const ended = await outcome.catch((error): Outcome => {
     const text = `That failed: ${error instanceof Error ? error.message : String(error)}`;
-    finish(talker, session, { error: "failed", text }, tag);
-  } finally {
-    session.pending--;
-    if (session.ended && !session.isOwed) talker.dismiss(session);
-  }
+    return { error: "failed", text };
+  });
+  talker.clock();
+  finish(talker, session, ended, tag);
+  session.pending--;
+  session.wake();
+  talker.answered(session);
 }
 
 function finish(talker: Talker, session: Session, outcome: Outcome, tag: string | undefined): void {
   if ("error" in outcome) {
     session.send({ type: "error", code: outcome.error, text: outcome.text, tag });
+    return;
+  }
+  if (outcome.last === true) {
+    talker.quit(session, () => answer(talker, session, outcome, tag));
     return;
   }
   const { kept, inOrder = false } = outcome;
@@ -86,6 +89,7 @@ function finish(talker: Talker, session: Session, outcome: Outcome, tag: string 
   }
   session.unconfirmed++;
   talker.confirmations.wait((reason) => {
+    talker.clock();
     session.unconfirmed--;
     if (reason === undefined || inOrder) answer(talker, session, outcome, tag);
     else {
@@ -93,7 +97,7 @@ function finish(talker: Talker, session: Session, outcome: Outcome, tag: string 
       outcome.after?.(false);
     }
     session.wake();
-    if (session.ended && !session.isOwed) talker.dismiss(session);
+    talker.answered(session);
   });
 }
 

@@ -32,7 +32,7 @@ const SWEEP_CLIENTS = 256;
 const log = getLogger(["talker", "server"]);
 
 /** How a server is made. */
-export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll" | "endOfTurn"> {
+export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll" | "endOfTurn" | "clock"> {
   /** Connections in all. Default 20,000. */
   maxClients?: number;
   /** Connections of one address, this machine's own exempt. Default 256. */
@@ -83,6 +83,7 @@ export class LineServer {
       ...options,
       wakeAll: () => this.#serveAll(),
       endOfTurn: () => this.#arm(),
+      clock: () => this.setTime(),
     });
     this.talker.stats = () => [
       ...options.mesh?.stats() ?? [],

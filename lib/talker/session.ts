@@ -5,6 +5,7 @@
  */
 
 import {
+  MAX_PENDING_COMMANDS,
   MAX_QUEUED_BYTES,
   MAX_UNCONFIRMED_COMMANDS,
   MAX_UNREAD_REPLIES_BYTES,
@@ -77,9 +78,12 @@ export class Session {
   mode: NotifyMode | undefined;
   /** The client sends nothing more. */
   ended = false;
+  /** The client wants to leave: gives it what it gets when nothing is owed to it any more. */
+  lastWords: (() => void) | undefined;
   readonly #host: SessionHost;
   #nick: string;
   #prefix: Uint8Array | undefined;
+  #whenQuitting: Set<() => void> | undefined;
 
   /** A session that reads `feed` from now on. */
   constructor(
@@ -121,14 +125,36 @@ export class Session {
       this.outbox.pieces > MAX_UNREAD_PIECES;
   }
 
-  /** True while none of its commands is to be taken: it rests, leaves too much unread, or too much waits for the disk. */
+  /**
+   * True while none of its commands is to be taken: it rests, leaves too much unread, has too many answers
+   * still to come, or too much waits for the disk.
+   */
   get waits(): boolean {
-    return this.rests || this.unread || this.unconfirmed >= MAX_UNCONFIRMED_COMMANDS;
+    return this.rests || this.unread || this.pending >= MAX_PENDING_COMMANDS ||
+      this.unconfirmed >= MAX_UNCONFIRMED_COMMANDS;
   }
 
   /** True while an answer is still to come. */
   get isOwed(): boolean {
     return this.pending > 0 || this.unconfirmed > 0;
+  }
+
+  /** Does the client want to leave? Nothing more is taken from it then. */
+  get isQuitting(): boolean {
+    return this.lastWords !== undefined;
+  }
+
+  /** `hurry` is called when the client wants to leave, unless the function that this returns was called before. */
+  whenQuitting(hurry: () => void): () => void {
+    const all = this.#whenQuitting ??= new Set();
+    all.add(hurry);
+    return () => void all.delete(hurry);
+  }
+
+  /** The client wants to leave, and gets these last words. */
+  quit(lastWords: () => void): void {
+    this.lastWords = lastWords;
+    for (const hurry of this.#whenQuitting ?? []) hurry();
   }
 
   /** False for programs that only ask, and in notification mode. */

@@ -51,6 +51,8 @@ export interface TalkerOptions {
   wakeAll: () => void;
   /** Called when {@linkcode Talker.turnEnds} is to be called at the end of this turn. */
   endOfTurn?: () => void;
+  /** Called when what had to wait goes on by itself: sets the time. */
+  clock?: () => void;
 }
 
 /** Counters since the start, for the status line and `/stats`. */
@@ -105,6 +107,8 @@ export class Talker {
   readonly confirmations: Confirmations | undefined;
   /** {@linkcode turnEnds} is to be called at the end of this turn. */
   readonly endOfTurn: () => void;
+  /** Sets the time, where something goes on by itself that had to wait. */
+  readonly clock: () => void;
 
   readonly #lines: Lines;
   readonly #presence = new Presence((verb, { count, nicks }) =>
@@ -126,6 +130,7 @@ export class Talker {
     this.#wakeAll = options.wakeAll;
     this.notifications = options.notifications;
     this.endOfTurn = options.endOfTurn ?? (() => {});
+    this.clock = options.clock ?? (() => {});
     this.confirmations = options.durable && new Confirmations({
       durable: options.durable,
       endOfTurn: this.endOfTurn,
@@ -227,7 +232,7 @@ export class Talker {
    * The bytes are not kept.
    */
   line(session: Session, bytes: Uint8Array, start: number, end: number, plain: boolean): void {
-    if (start === end) return;
+    if (start === end || session.isQuitting) return;
     if (end - start > MAX_LINE_BYTES) {
       this.tooLong(session);
       return;
@@ -246,6 +251,7 @@ export class Talker {
 
   /** A client's line was too long. */
   tooLong(session: Session): void {
+    if (session.isQuitting) return;
     this.counters.tooLong++;
     session.send({ type: "error", code: "too-long", text: "Line too long" });
   }
@@ -262,7 +268,24 @@ export class Talker {
   /** The client sends nothing more. What it asked is still answered, then its session is over. */
   ended(session: Session): void {
     session.ended = true;
-    if (!session.isOwed) this.dismiss(session);
+    this.answered(session);
+  }
+
+  /**
+   * The client wants to leave. What it sends from now on is passed over; what it asked is still answered, then
+   * it gets its last words, and its session is over.
+   */
+  quit(session: Session, lastWords: () => void): void {
+    session.quit(lastWords);
+    this.answered(session);
+  }
+
+  /** A client was answered: if it waited for nothing else, its session is over. */
+  answered(session: Session): void {
+    if (session.isOwed || !(session.ended || session.isQuitting)) return;
+    if (session.state === "leaving" || session.state === "gone") return;
+    session.lastWords?.();
+    this.dismiss(session);
   }
 
   /** The client has said its first line: it is announced. */

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { addressOf } from "../../lib/net/tcp_server.ts";
 import { LineServer, type LineServerOptions } from "../../lib/talker/line_server.ts";
+import type { Mesh } from "../../lib/talker/mesh.ts";
 import type { Session } from "../../lib/talker/session.ts";
 import { FakeConnection, FakeListener } from "../support/fake_connection.ts";
 import { FakeNotifications } from "../support/fake_notifications.ts";
-import { QUESTIONS } from "../../lib/wire/limits.ts";
+import { MAX_PENDING_COMMANDS, QUESTIONS } from "../../lib/wire/limits.ts";
 
 function serve(options: Partial<LineServerOptions> = {}) {
   const server = new LineServer({
@@ -200,14 +201,15 @@ Deno.test("line server: what was done before the end of the input, or /quit, is 
   const bob = connect(), eve = connect();
   bob.arrives("@1 /say hi\n");
   bob.arrives(null);
-  eve.arrives("@1 /say hi\n/quit\n");
-  await eve.until(() => eve.written.endsWith("Goodbye\r\n"));
+  eve.arrives("@1 /say hi\n@2 /quit\n@3 /ping\n");
+  await eve.until(() => eve.written.endsWith("hi\r\n"));
   for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
   assert(!eve.ended && !bob.ended);
   disk.resolve();
   await bob.until(() => bob.closed);
   await eve.until(() => eve.ended);
-  for (const { written } of [bob, eve]) assertMatch(written, /@1 ok k\.1\.\d\r\n$/);
+  assertMatch(bob.written, /@1 ok k\.1\.\d\r\n$/);
+  assertMatch(eve.written, /@1 ok k\.1\.\d\r\n@2 Goodbye\r\n@2 ok\r\n$/);
   eve.arrives(null);
   await server.stop();
 });
@@ -250,4 +252,104 @@ Deno.test("line server: a burst of questions beyond the rate is answered, all of
   const tags = [...bob.written.matchAll(/^@(\d+) error not-found/gm)].map(([, tag]) => Number(tag));
   assertEquals(tags, Array.from({ length: count }, (_, i) => i + 1));
   await leave(server, bob);
+});
+
+/** A mesh that answers `/who` when the test says so. */
+function slowMesh() {
+  const waiting: (() => void)[] = [];
+  const mesh = {
+    alone: false,
+    congested: false,
+    stats: () => [],
+    presence() {},
+    flush() {},
+    said: () => 1,
+    who: () => new Promise((resolve) => waiting.push(() => resolve({ servers: [], silent: [] }))),
+    origin: { prefix: "k.1.", server: "kitchen" },
+  };
+  return { mesh: mesh as unknown as Mesh, waiting };
+}
+
+const turns = async (count: number) => {
+  for (let i = 0; i < count; i++) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+};
+
+Deno.test("line server: a burst beyond what may be pending waits unread, and each is answered", async () => {
+  const { mesh, waiting } = slowMesh();
+  const { server, connect } = serve({ mesh, isLocal: () => true });
+  const bob = connect();
+  const count = 2 * MAX_PENDING_COMMANDS + 500;
+  let burst = "";
+  for (let i = 1; i <= count; i++) burst += `@${i} /who\n`;
+  bob.arrives(burst);
+  let answered = 0;
+  while (answered < count) {
+    await turns(20);
+    assertEquals(waiting.length, Math.min(count - answered, MAX_PENDING_COMMANDS));
+    answered += waiting.length;
+    for (const answer of waiting.splice(0)) answer();
+  }
+  await bob.until(() => bob.written.endsWith(`@${count} ok\r\n`));
+  const tags = [...bob.written.matchAll(/^@(\d+) ok/gm)].map(([, tag]) => Number(tag));
+  assertEquals(tags, Array.from({ length: count }, (_, i) => i + 1));
+  await leave(server, bob);
+});
+
+Deno.test("line server: who is not read since too much is pending, and hangs up, is gone with the answers", async () => {
+  const { mesh, waiting } = slowMesh();
+  const { server, connect } = serve({ mesh, isLocal: () => true });
+  const bob = connect();
+  for (let i = 0; i <= MAX_PENDING_COMMANDS; i++) bob.arrives("/who\n");
+  await turns(20);
+  bob.arrives(new Error("Reset"));
+  assertEquals([waiting.length, server.size], [MAX_PENDING_COMMANDS, 1]);
+  for (const answer of waiting.splice(0)) answer();
+  await turns(20);
+  for (const answer of waiting.splice(0)) answer();
+  await bob.until(() => bob.closed);
+  assertEquals(server.size, 0);
+  await server.stop();
+});
+
+Deno.test("line server: /quit waits for what was asked before; what stands behind it is passed over", async () => {
+  const { mesh, waiting } = slowMesh();
+  const { server, connect } = serve({ mesh, isLocal: () => true });
+  const bob = connect(), eve = connect();
+  bob.arrives("@1 /who\n@2 /quit bye\n@3 /ping\nhello?\n/quit\n");
+  await turns(20);
+  bob.arrives(`${"x".repeat(10_000)}\n/ping\n`);
+  await turns(20);
+  eve.arrives("to all\n");
+  await bob.until(() => bob.written.endsWith("guest2: to all\r\n"));
+  assert(!bob.written.includes("@2"));
+  for (const answer of waiting.splice(0)) answer();
+  await bob.until(() => bob.ended);
+  assertEquals(bob.written.split("\r\n").filter((line) => line.startsWith("@")), [
+    "@1 There are 2 users online on 1 servers:",
+    "@1   Server: kitchen",
+    "@1     guest1",
+    "@1     guest2",
+    "@1 ok",
+    "@2 Goodbye",
+    "@2 ok",
+  ]);
+  assertMatch(bob.written, /@2 Goodbye\r\n@2 ok\r\n$/);
+  await eve.until(() => eve.written.endsWith("guest1 has left\r\n"));
+  assert(!eve.written.includes("hello?"));
+  await leave(server, bob, eve);
+});
+
+Deno.test("line server: a crowd that hangs up at once is announced together", async () => {
+  const { server, connect } = serve();
+  const host = connect();
+  const crowd = Array.from({ length: 30 }, () => connect());
+  await host.until(() => /have joined/.test(host.written));
+  // Long after whatever happened last.
+  server.talker.setTime(performance.now() - 5_000, Date.now() - 5_000);
+  for (const one of crowd) one.arrives(null);
+  await host.until(() => /have left/.test(host.written));
+  assertEquals(host.written.match(/.* left.*/g), [
+    "30 have left: guest2, guest3, guest4 and 27 more",
+  ]);
+  await leave(server, host);
 });

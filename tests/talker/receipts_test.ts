@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { MAX_RECEIPT_WAITS } from "../../lib/wire/limits.ts";
 import { FakeNotifications } from "../support/fake_notifications.ts";
 import { Room, WALL } from "../support/talker_room.ts";
@@ -78,4 +78,26 @@ Deno.test("receipts: one client waits for so many, and no more", async () => {
   assertEquals(answers.length, MAX_RECEIPT_WAITS + 3);
   answers.at(-1)?.();
   await new Promise<void>((resolve) => setTimeout(resolve, 0));
+});
+
+Deno.test("receipts: who leaves doesn't wait for others, and is told how it stands", async () => {
+  const board: FakeNotifications = new FakeNotifications(() => room.now, () => WALL + room.now);
+  const room: Room = new Room({ notifications: board });
+  const receipt = {
+    receipts: [{ recipient: "ann", server: "attic", state: "queued" as const }],
+    silent: [],
+  };
+  board.receipts = (_id, wait) => wait > 0 ? new Promise(() => {}) : Promise.resolve(receipt);
+  const bob = room.client("bob");
+  bob.got();
+  assertEquals(bob.say("@1 /receipts n.1 wait=3600", "@2 /quit"), []);
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  assertEquals(bob.got(), [
+    "@1 n.1: 1 recipients, 0 acknowledged, 0 delivered, 1 queued, 0 expired",
+    "@1   ann@attic queued",
+    "@1 ok",
+    "@2 Goodbye",
+    "@2 ok",
+  ]);
+  assert(bob.finished);
 });

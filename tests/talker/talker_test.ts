@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
+import { COMMANDS } from "../../lib/talker/commands/mod.ts";
+import { FakeNotifications } from "../support/fake_notifications.ts";
 import { Room, RoomClient, WALL } from "../support/talker_room.ts";
 
 Deno.test("talker: welcome at once, joined with the first line", () => {
@@ -198,7 +200,7 @@ Deno.test("talker: a service is announced nowhere, and hears nothing", () => {
   ]);
   assertEquals(bob.say("hi", "/who").slice(-2), ["  Server: kitchen", "    bob"]);
   room.pass(5000);
-  assertEquals(service.say("/say from afar"), []);
+  assertEquals(service.say("from afar"), []);
   assertEquals(service.say("/format json").map((line) => JSON.parse(line).type), ["welcome"]);
   room.talker.leave(service.session);
   room.pass(5000);
@@ -430,4 +432,47 @@ Deno.test("talker: what is said as a command keeps its blanks", () => {
     "bob:   as speech ",
   ]);
   assertEquals(bob.say("/say   "), ["Usage: /say TEXT"]);
+});
+
+Deno.test("talker: what has no parameters and gets some answers with its usage; /quit leaves all the same", () => {
+  const room = new Room();
+  const bob = room.client("bob", { operator: true });
+  bob.got();
+  const bare = COMMANDS.filter(({ name, parameters }) =>
+    parameters === "" && !["quit", "service"].includes(name)
+  );
+  assert(bare.length >= 9);
+  for (const { name } of bare) {
+    assertEquals(bob.say(`@t /${name} x`), [`@t error usage Usage: /${name}`]);
+  }
+  assertEquals(bob.say("@q /quit see you"), ["@q Goodbye", "@q ok"]);
+  assert(bob.finished);
+});
+
+Deno.test("talker: who hears no chat is answered to /nick, /say and /me without a tag, too", () => {
+  const notifications: FakeNotifications = new FakeNotifications(() => 0, () => WALL);
+  const room = new Room({ notifications });
+  const bob = room.client("bob"), service = room.arrive();
+  bob.say("/notify x");
+  service.say("/service");
+  assertEquals(bob.say("/nick bobby", "/me waves", "/say hi", "hi"), [
+    "bob renames themself as bobby",
+    "* bobby waves",
+    "bobby: hi",
+  ]);
+  assertEquals(bob.say("@1 /nick bob", "@2 /me waves"), ["@1 ok", "@2 ok k.1.4"]);
+  assertEquals(bob.say("/echo off", "/me waves"), []);
+  assertEquals(service.say("/nick robot", "/me beeps"), [
+    "guest2 renames themself as robot",
+    "* robot beeps",
+  ]);
+  service.say("/format json");
+  assertEquals(service.say("/me beeps").map((line) => JSON.parse(line)), [{
+    type: "action",
+    id: "k.1.7",
+    time: "2026-01-02T03:04:05.000Z",
+    nick: "robot",
+    server: "kitchen",
+    text: "beeps",
+  }]);
 });

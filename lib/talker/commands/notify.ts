@@ -202,10 +202,7 @@ async function showReceipts(
   id: string,
   wait: number,
 ): Promise<Outcome> {
-  if (wait > 0) session.receiptWaits++;
-  const found = await notifications.receipts(id, wait).finally(() => {
-    if (wait > 0) session.receiptWaits--;
-  });
+  const found = await (wait > 0 ? awaited() : notifications.receipts(id, 0));
   if (found === undefined) {
     return { error: "not-found", text: `No notification ${id} is remembered` };
   }
@@ -222,6 +219,22 @@ async function showReceipts(
   }
   if (silent.length > 0) reply(`No answer from: ${silent.join(", ")}`, { silent });
   return {};
+
+  /** As soon as all have acknowledged. Who leaves doesn't wait for others: it is told how it stands. */
+  async function awaited(): Promise<Receipts | undefined> {
+    const leaves = Promise.withResolvers<void>();
+    const forget = session.whenQuitting(leaves.resolve);
+    session.receiptWaits++;
+    try {
+      return await Promise.race([
+        notifications.receipts(id, wait),
+        leaves.promise.then(() => notifications.receipts(id, 0)),
+      ]);
+    } finally {
+      session.receiptWaits--;
+      forget();
+    }
+  }
 }
 
 function countStates({ receipts }: Receipts) {

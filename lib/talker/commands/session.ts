@@ -16,7 +16,7 @@ const nick: Command = {
   details: [
     `NAME is 1 to ${MAX_NICK_CHARACTERS} letters, digits, - and _. Case makes no difference.`,
   ],
-  run({ talker, session, rest, reply }) {
+  run({ talker, session, tag, rest, reply }) {
     const name = parseNick(rest);
     if (name === undefined) {
       return usage(nick, `1 to ${MAX_NICK_CHARACTERS} letters, digits, - and _`);
@@ -25,7 +25,12 @@ const nick: Command = {
       reply(`You are already ${name}`, { nick: name });
       return {};
     }
+    const old = session.nick;
     if (!talker.rename(session, name)) return { error: "taken", text: `Nick ${name} is taken` };
+    // Who hears no chat is answered with what it would have heard.
+    if (tag === undefined && !session.hearsChat) {
+      session.send({ type: "renamed", time: talker.wall, server: talker.name, old, nick: name });
+    }
     return {};
   },
 };
@@ -71,10 +76,10 @@ const quit: Command = {
   name: "quit",
   parameters: "",
   summary: "leave",
-  run({ session, reply }) {
-    reply("Goodbye");
-    return { end: session };
-  },
+  details: ["What you asked before is still answered."],
+  // As in IRC, people say something with it.
+  takesAnything: true,
+  run: () => ({ kept: [{ text: "Goodbye" }], last: true }),
 };
 
 /** `/nick` and all about one's own session. */

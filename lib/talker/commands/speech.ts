@@ -13,17 +13,25 @@ const say: Command = {
   parameters: "TEXT",
   summary: "say TEXT, as a command: so that it can be tagged",
   details: ["Blanks at its beginning and end are said, too."],
-  run: ({ talker, session, rest, raw }) =>
-    rest === "" ? usage(say) : { id: talker.say(session, "speech", raw), kept: [] },
+  run: (context) => context.rest === "" ? usage(say) : speak(context, "speech", context.raw),
 };
 
 const me: Command = {
   name: "me",
   parameters: "TEXT",
   summary: "say what you do: * NICK TEXT",
-  run: ({ talker, session, rest }) =>
-    rest === "" ? usage(me) : { id: talker.say(session, "action", rest), kept: [] },
+  run: (context) => context.rest === "" ? usage(me) : speak(context, "action", context.rest),
 };
+
+function speak({ talker, session, tag }: CommandContext, type: "speech" | "action", text: string) {
+  const id = talker.say(session, type, text);
+  // Who hears no chat is answered with what it would have heard.
+  if (tag === undefined && !session.hearsChat && session.echo) {
+    const { nick } = session;
+    session.send({ type, id, time: talker.wall, nick, server: talker.name, text });
+  }
+  return { id, kept: [] };
+}
 
 const tell: Command = {
   name: "tell",

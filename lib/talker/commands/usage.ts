@@ -8,7 +8,7 @@ import type { Command, Outcome } from "../command.ts";
 
 /** The answer to bad arguments: the usage, and what is wrong where that isn't plain. */
 export function usage(command: Pick<Command, "name" | "parameters">, hint = ""): Outcome {
-  const text = `Usage: /${command.name} ${command.parameters}`;
+  const text = `Usage: /${command.name} ${command.parameters}`.trimEnd();
   return { error: "usage", text: hint === "" ? text : `${text} (${hint})` };
 }
 
