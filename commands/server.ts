@@ -59,7 +59,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     ? undefined
     : await (await import("./keeping.ts")).openStore(flags.data, {
       onCongested: () => made.server?.release(),
-      onFailed: (reason) => made.server?.talker.confirmations?.failed(reason?.message),
+      onFailed: (reason) => {
+        made.server?.setTime();
+        made.server?.talker.confirmations?.failed(reason?.message);
+      },
     });
 
   // All the ports first: what is announced is all there.
@@ -127,7 +130,13 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     const timeoutMs = flags.answerTimeout * 1000;
     server.talker.answerer = commandAnswerer(flags.answer, { timeoutMs, signal: io.signal });
   }
-  driver.watch({ congested: () => server.release() });
+  driver.watch({
+    congested: () => server.release(),
+    // The clock of the talker stands still while nothing happens here.
+    event: () => server.setTime(),
+  });
+  // The others are to know who is here before the first client comes: then that is news to them.
+  room.flush();
 
   const announce = (listener: Listener, whom: ListenerFor) =>
     io.stdout.write(listeningLine("server", listener, { name, whom, json: flags.json }));
@@ -155,10 +164,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   await stopped(io.signal);
   clearInterval(status);
   log.info("Stopping: {clients} clients are told goodbye", { clients: server.size });
-  // The other servers are told at once: clients that take their time don't hold that up.
+  // The other servers are told at once, and how many users there were: clients that take their time
+  // don't hold that up.
   const gone = surroundings?.close();
+  room.stop();
   const clients = server.stop();
-  room.flush();
   notifications.stop();
   await Promise.all([clients, driver.stop(), gone]);
   return 0;

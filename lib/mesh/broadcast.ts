@@ -35,6 +35,14 @@ export interface Published {
   readonly count: number;
 }
 
+/** What the flooding asks of the membership. */
+export interface Members {
+  /** Can the node be reached? */
+  isPresent(id: NodeId): boolean;
+  /** A message of `origin` is about to go on a link: sends what goes before it. */
+  sendBefore(link: Link, origin: NodeId): void;
+}
+
 /** The flooding of one node. */
 export class Broadcast {
   readonly seen: Seen;
@@ -49,13 +57,13 @@ export class Broadcast {
   constructor(
     private readonly context: MeshContext,
     private readonly observers: Observers,
-    isPresent: (id: NodeId) => boolean,
+    members: Members,
     private readonly store?: MeshStore,
   ) {
     const { self, limits } = context;
-    this.tree = new Plumtree(context);
+    this.tree = new Plumtree(context, (link, origin) => members.sendBefore(link, origin));
     this.seen = new Seen(self.id, limits, {
-      isPresent,
+      isPresent: (id) => members.isPresent(id),
       forgotten: (origin) => {
         for (const stream of origin.streams.values()) {
           this.tree.forget(stream);

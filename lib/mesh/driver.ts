@@ -270,6 +270,7 @@ export class MeshDriver implements LinkOwner {
   // The links' side.
 
   frame(link: FramedLink, body: Uint8Array): void {
+    this.#watchers.event();
     this.now((node, now) => node.frameReceived(link.id, body, now));
   }
 
@@ -282,6 +283,7 @@ export class MeshDriver implements LinkOwner {
   }
 
   broken(link: FramedLink, reason: string): void {
+    this.#watchers.event();
     this.now((node, now) => node.dropLink(link.id, "protocol", reason, now));
     link.finish();
   }
@@ -291,6 +293,7 @@ export class MeshDriver implements LinkOwner {
     if (entry === undefined) return;
     log.info("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
     this.#links.delete(link.id);
+    this.#watchers.event();
     this.now((node, now) => node.linkClosed(link.id, now));
     entry.settle?.(failed(reason));
     this.#judgeCongestion();
@@ -373,6 +376,7 @@ export class MeshDriver implements LinkOwner {
 
   readonly #tick = (): void => {
     this.#timerDue = Infinity;
+    this.#watchers.event();
     const now = performance.now();
     if (this.#paused) {
       // Silence is of our own making: they may have sent all they could.

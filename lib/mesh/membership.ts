@@ -3,6 +3,9 @@
  * all links as link-state routing does, sent whole to a new peer, and never replayed. The links of
  * a node are such a state, and tell who can be reached; the states of a node are shown to the
  * observers as long as it can.
+ *
+ * Changes are collected for some ms. Messages go at once, but what a node said of itself before a
+ * message goes before it on each link, where it is urgent: so it is before it everywhere.
  */
 import type { NodeId } from "../wire/mesh_bytes.ts";
 import { encodeStateRecord, joinStateRecords, type StateRecord } from "../wire/mesh_message.ts";
@@ -45,6 +48,8 @@ export class Membership {
   readonly #versions = new Map<number, number>();
   /** The nodes that the observers take for reachable, and in which life. */
   readonly #present = new Map<NodeId, number>();
+  /** Nodes of which a state is collected that goes before what they say next. */
+  readonly #urgent = new Set<NodeId>();
   #count = 0;
   #bytes = 0;
   #due = Infinity;
@@ -101,13 +106,26 @@ export class Membership {
     this.#flush();
   }
 
-  /** Sets this node's state of a kind. The payload is copied. */
-  set(kind: number, payload: Uint8Array): void {
+  /** Sets this node's state of a kind; urgent: what is published from now on doesn't overtake it. The payload is copied. */
+  set(kind: number, payload: Uint8Array, isUrgent = false): void {
     const { self } = this.context;
     const version = (this.#versions.get(kind) ?? 0) + 1;
     this.#versions.set(kind, version);
     const { id: origin, incarnation } = self;
+    if (isUrgent) this.#urgent.add(origin);
     this.#accept({ origin, incarnation, kind, version, payload }, null);
+  }
+
+  /** A message of `origin` is about to go on a link: what it said of itself before it, goes before it. */
+  sendBefore(link: Link, origin: NodeId): void {
+    if (link.states.size === 0 || !this.#urgent.has(origin)) return;
+    for (const kind of this.#kept.get(origin)?.keys() ?? []) {
+      const key = `${origin}/${kind}`;
+      const record = link.states.get(key);
+      if (record === undefined) continue;
+      link.states.delete(key);
+      this.context.effects.send(link.id, joinStateRecords([record]));
+    }
   }
 
   /** The latest states of a kind, of the nodes that can be reached. */
@@ -136,7 +154,10 @@ export class Membership {
     const { self } = this.context;
     for (const record of records) {
       if (record.origin !== self.id) {
-        if (this.#isNews(record)) this.#accept(record, link);
+        if (!this.#isNews(record)) continue;
+        // How urgent it was is not known here. It comes no more often than its node sends it.
+        this.#urgent.add(record.origin);
+        this.#accept(record, link);
         continue;
       }
       if (record.incarnation > self.incarnation) {
@@ -238,6 +259,7 @@ export class Membership {
       this.#due = Infinity;
     }
     for (const link of this.context.up.values()) this.#sendStates(link);
+    this.#urgent.clear();
   }
 
   #sendStates(link: Link): void {

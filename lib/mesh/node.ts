@@ -79,7 +79,10 @@ export class MeshNode {
     this.#broadcast = new Broadcast(
       context,
       this.#observers,
-      (id) => this.#membership.isPresent(id),
+      {
+        isPresent: (id) => this.#membership.isPresent(id),
+        sendBefore: (link, origin) => this.#membership.sendBefore(link, origin),
+      },
       options.store,
     );
     this.#membership = new Membership(context, this.#observers, {
@@ -247,11 +250,14 @@ export class MeshNode {
     this.#context.flush();
   }
 
-  /** Sets this node's state of a kind: all nodes see its latest version while they reach this one. */
-  setState(kind: number, payload: Uint8Array, now: number): void {
+  /**
+   * Sets this node's state of a kind: all nodes see its latest version while they reach this one. They see it
+   * some ms later; with `isUrgent` before whatever is published here from now on, all the same.
+   */
+  setState(kind: number, payload: Uint8Array, now: number, isUrgent = false): void {
     checkPayload(payload);
     this.#context.now = now;
-    this.#membership.set(kind, payload);
+    this.#membership.set(kind, payload, isUrgent);
     this.#context.flush();
   }
 

@@ -12,6 +12,7 @@
 import type { Batch } from "../wire/mesh_batch.ts";
 import type { Announcement, Holding, StreamId } from "../wire/mesh_message.ts";
 import type { MeshContext } from "./context.ts";
+import type { NodeId } from "./identity.ts";
 import { ACTIVE_STREAM, ANNOUNCE_EVERY, LIST_CHUNK } from "./limits.ts";
 import type { Link } from "./links.ts";
 import type { Stream } from "./seen.ts";
@@ -25,7 +26,11 @@ export class Plumtree {
   readonly #fresh = new Set<Stream>();
   #announceDue = Infinity;
 
-  constructor(private readonly context: MeshContext) {}
+  /** `before` sends what goes before a message of that origin on a link. */
+  constructor(
+    private readonly context: MeshContext,
+    private readonly before: (link: Link, origin: NodeId) => void,
+  ) {}
 
   /** When {@linkcode announce} is due: Infinity when there is nothing to announce. */
   get due(): number {
@@ -40,6 +45,7 @@ export class Plumtree {
       if (link === source || lazy.has(link)) continue;
       const theirs = ahead.get(link);
       if (theirs !== undefined && holds(theirs, first) && holds(theirs, last)) continue;
+      this.before(link, batch.origin);
       this.context.sendBatch(link, batch, body);
     }
     if (lazy.size > 0) this.#markFresh(stream);

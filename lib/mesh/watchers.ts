@@ -9,6 +9,8 @@ import type { NodeId } from "./identity.ts";
 
 /** Wants to know of the mesh. */
 export interface MeshWatcher {
+  /** Something comes from a link, or is due: what the others are told of it, they are told after this. */
+  event?(): void;
   /** A node can be reached; not told of this one. */
   reachable?(id: string, name: string): void;
   /** A node can't be reached any more; `left`: it said goodbye. */
@@ -28,6 +30,10 @@ export class Watchers implements Required<MeshWatcher> {
   /** Tells this one, too, from now on. */
   add(watcher: MeshWatcher): void {
     this.#all.push(watcher);
+  }
+
+  event(): void {
+    for (const each of this.#all) each.event?.();
   }
 
   reachable(id: string, name: string): void {

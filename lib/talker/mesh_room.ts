@@ -52,8 +52,8 @@ export class MeshRoom implements Mesh {
     this.#options = options;
     this.#driver = driver;
     this.id = driver.node.identity.id;
-    this.#speech = new SpeechObserver(driver, talker);
     this.#presence = new PresenceObserver(driver, talker, options.quiet);
+    this.#speech = new SpeechObserver(driver, talker, () => this.#presence.flushNews());
     this.#who = new WhoObserver(driver, talker);
     this.#whisper = new WhisperObserver(driver, talker);
     this.#ask = new AskObserver(driver, talker);
@@ -82,12 +82,20 @@ export class MeshRoom implements Mesh {
   }
 
   presence(event: TalkerEvent | undefined): void {
+    // What was said before is heard before.
+    if (event !== undefined && this.#presence.keepsOrder) this.#speech.flush();
     this.#presence.happened(event);
   }
 
   flush(): void {
     this.#speech.flush();
     this.#presence.flush();
+  }
+
+  /** The server stops: what was said and announced is sent, and from now on nobody comes and goes. */
+  stop(): void {
+    this.flush();
+    this.#presence.freeze();
   }
 
   get alone(): boolean {

@@ -221,7 +221,7 @@ Deno.test("notifications: what nobody expects breaks nothing", async () => {
   await bob.send("/nick Bobby");
   await eve.next("bob renames themself as Bobby");
   await eve.send("/tell bobby psst", "/who");
-  await bob.expect("eve whispers: psst");
+  await bob.expect("bob renames themself as Bobby", "eve whispers: psst");
   await eve.next("    Bobby");
 });
 

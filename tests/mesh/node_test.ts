@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { GatherResult, SendOutcome } from "../../lib/mesh/context.ts";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
 import { MAX_GATHERS } from "../../lib/mesh/limits.ts";
-import { HandMesh, HandNode, pair, push } from "../support/mesh_pair.ts";
+import { HandMesh, HandNode, pair, push, SPEECH } from "../support/mesh_pair.ts";
 
 const text = (word: string) => new TextEncoder().encode(word);
 
@@ -326,4 +326,67 @@ Deno.test("mesh node: more gathers than may be under way take turns, each with i
   for (const { answers, silent } of results) {
     assertEquals([answers.size, silent], [2, [c.id]]);
   }
+});
+
+// ---------------------------------------------------------------- state before messages
+
+/** Nodes in a line, and what each sees of states and words. */
+function line(...names: string[]) {
+  const nodes = names.map((name) => new HandNode({ name }));
+  const mesh = new HandMesh(nodes);
+  for (const [i, node] of nodes.slice(1).entries()) mesh.join(nodes[i]!, node);
+  mesh.pass(200);
+  const seen = nodes.map((node) => {
+    const words: string[] = [];
+    const add = (payload: Uint8Array) => void words.push(new TextDecoder().decode(payload));
+    node.node.observe(9, { stateChanged: ({ payload }) => add(payload) });
+    node.node.observe(SPEECH, {
+      delivered: ({ batch }) => batch.forEach((payload) => add(payload)),
+    });
+    return words;
+  });
+  return { mesh, nodes, seen };
+}
+
+Deno.test("mesh node: an urgent state is seen before what its node says next, on all nodes, at once", () => {
+  const { mesh, nodes, seen } = line("a", "b", "c", "d");
+  const [a] = nodes as [HandNode];
+  const expected: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    a.node.setState(9, text(`state ${i}`), mesh.now, true);
+    a.say(`said ${i}`);
+    expected.push(`state ${i}`, `said ${i}`);
+  }
+  mesh.carry();
+  for (const words of seen) assertEquals(words, expected);
+  mesh.pass(100);
+  for (const words of seen) assertEquals(words, expected, "nothing comes twice");
+});
+
+Deno.test("mesh node: a state that a relay collects is not overtaken there", () => {
+  const { mesh, nodes, seen } = line("a", "b", "c");
+  const [a, b] = nodes as [HandNode, HandNode];
+  a.node.setState(9, text("state"), mesh.now);
+  a.tick(mesh.now += 10);
+  mesh.carry();
+  assertEquals(seen, [["state"], ["state"], []]);
+  // What another says is no reason to send it.
+  b.say("other");
+  mesh.carry();
+  assertEquals(seen[2], ["other"]);
+  a.say("said");
+  mesh.carry();
+  assertEquals(seen[2], ["other", "state", "said"]);
+});
+
+Deno.test("mesh node: a state that isn't urgent waits for others, whatever is said meanwhile", () => {
+  const { mesh, nodes, seen } = line("a", "b");
+  const [a] = nodes as [HandNode];
+  a.node.setState(9, text("one"), mesh.now);
+  a.say("said");
+  a.node.setState(9, text("two"), mesh.now);
+  mesh.carry();
+  assertEquals(seen[1], ["said"]);
+  mesh.pass(20);
+  assertEquals(seen[1], ["said", "two"]);
 });

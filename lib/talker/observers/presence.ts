@@ -56,6 +56,9 @@ export class PresenceObserver {
   #events: SharedEvent[] = [];
   #last = 0;
   #dirty = true;
+  /** There are announcements that were not sent. */
+  #hasNews = false;
+  #frozen = false;
 
   /** Observes presence in the mesh of `driver`; `quiet`: others are not to say when this node goes. */
   constructor(driver: MeshDriver, talker: () => Talker, quiet = false) {
@@ -67,6 +70,7 @@ export class PresenceObserver {
 
   /** Something was announced here, or the number of users changed. */
   happened(event: TalkerEvent | undefined): void {
+    if (this.#frozen) return;
     this.#dirty = true;
     if (event === undefined) return;
     if (event.type === "renamed") {
@@ -76,6 +80,7 @@ export class PresenceObserver {
       const { type, time, count, nicks } = event;
       this.#events.push({ type, time, count, nicks });
     } else return;
+    this.#hasNews = true;
     this.#last++;
     while (this.#events.length > EVENTS) {
       const [oldest] = this.#events as [SharedEvent];
@@ -85,15 +90,35 @@ export class PresenceObserver {
     }
   }
 
+  /**
+   * Are announcements told in their order with what is said? Not in a storm of them: each would be a
+   * long state of its own.
+   */
+  get keepsOrder(): boolean {
+    return this.#events.length <= EVENTS;
+  }
+
+  /** Something that was said is about to be sent: what was announced before goes before it. */
+  flushNews(): void {
+    if (this.#hasNews && this.keepsOrder) this.flush();
+  }
+
+  /** The server stops: its clients are not told to leave, one after the other. */
+  freeze(): void {
+    this.flush();
+    this.#frozen = true;
+  }
+
   /** Sends what happened. */
   flush(): void {
     if (!this.#dirty) return;
-    this.#dirty = false;
+    const isUrgent = this.#hasNews && this.keepsOrder;
+    this.#dirty = this.#hasNews = false;
     const users = this.#talker().roster.size;
     const state: SharedPresence = { users, last: this.#last, events: this.#events };
     if (this.#quiet) state.quiet = true;
     const payload = encodeText(JSON.stringify(state));
-    this.#driver.now((node, now) => node.setState(KIND.presence, payload, now));
+    this.#driver.now((node, now) => node.setState(KIND.presence, payload, now, isUrgent));
   }
 
   /** A server can be reached. */

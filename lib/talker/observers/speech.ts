@@ -31,6 +31,7 @@ export class SpeechObserver {
   readonly origin: Origin;
   readonly #driver: MeshDriver;
   readonly #talker: () => Talker;
+  readonly #before: () => void;
   readonly #origins = new Map<string, Origin>();
   /** What was said in this turn. */
   readonly #collected = new BatchBuilder();
@@ -40,10 +41,11 @@ export class SpeechObserver {
   #lastNickBytes = new Uint8Array(0);
   #lastNick = "";
 
-  /** Observes speech in the mesh of `driver`. */
-  constructor(driver: MeshDriver, talker: () => Talker) {
+  /** Observes speech in the mesh of `driver`; `before` is called when what was said here is about to be sent. */
+  constructor(driver: MeshDriver, talker: () => Talker, before: () => void = () => {}) {
     this.#driver = driver;
     this.#talker = talker;
+    this.#before = before;
     const { id, incarnation, name } = driver.node.identity;
     this.origin = { prefix: `${id}.${incarnation}.`, server: name };
     driver.collects(() => this.flush());
@@ -69,6 +71,7 @@ export class SpeechObserver {
   /** Sends what was said in this turn. */
   flush(): void {
     if (this.#collected.count === 0) return;
+    this.#before();
     const time = this.#talker().wall;
     this.#driver.now((node, now) => node.publishBatch(KIND.speech, this.#collected, { now, time }));
     this.#driver.published();
