@@ -15,6 +15,7 @@ import type { TalkerEvent } from "./event.ts";
 import type { Feed } from "./feed.ts";
 import { eventJson, eventText } from "./event.ts";
 import { encodeEvent, type Format } from "./format.ts";
+import { InOrder } from "./in_order.ts";
 import type { NotifyMode } from "./notify_mode.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -83,6 +84,7 @@ export class Session {
   readonly #host: SessionHost;
   #nick: string;
   #prefix: Uint8Array | undefined;
+  #whispers: InOrder | undefined;
   #whenQuitting: Set<() => void> | undefined;
 
   /** A session that reads `feed` from now on. */
@@ -117,6 +119,11 @@ export class Session {
   /** `nick: ` in bytes, made when it first speaks. */
   get speechPrefix(): Uint8Array {
     return this.#prefix ??= encodeText(`${this.#nick}: `);
+  }
+
+  /** Its whispers to people on other servers, in a lane for each nick. */
+  get whispers(): InOrder {
+    return this.#whispers ??= new InOrder();
   }
 
   /** True while the client leaves so much unread that none of its commands is to be taken. */

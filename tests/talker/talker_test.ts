@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
+import type { Mesh } from "../../lib/talker/mesh.ts";
 import { COMMANDS } from "../../lib/talker/commands/mod.ts";
 import { FakeNotifications } from "../support/fake_notifications.ts";
 import { Room, RoomClient, WALL } from "../support/talker_room.ts";
@@ -475,4 +476,44 @@ Deno.test("talker: who hears no chat is answered to /nick, /say and /me without 
     server: "kitchen",
     text: "beeps",
   }]);
+});
+
+Deno.test("talker: whispers of one to another server stay in order, and from who said them", async () => {
+  const found: (() => void)[] = [];
+  const sent: string[] = [];
+  const mesh = {
+    alone: false,
+    congested: false,
+    presence() {},
+    flush() {},
+    serversCalled: (name: string) => name === "attic" ? [{ id: "a", name: "attic" }] : [],
+    find: (nick: string) =>
+      new Promise((resolve) =>
+        found.push(() => resolve(nick === "bob" ? [{ nick, node: "a", server: "attic" }] : []))
+      ),
+    whisper: (from: string, node: string, to: string, text: string) => {
+      sent.push(`${from} ${to}@${node} ${text}`);
+      return Promise.resolve({ nick: to });
+    },
+  } as unknown as Mesh;
+  const room = new Room({ mesh });
+  const ann = room.client("ann");
+  ann.got();
+  const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+  ann.say("/tell bob 0", "/tell Bob@attic 1", "/tell bob 2", "/tell bob@nowhere 3", "/tell eve x");
+  ann.say("/tell cat@attic at once", "/nick anna", "/tell bob@attic 4");
+  assertEquals(sent, ["ann cat@a at once"]);
+  const [first, second, eve] = found.splice(0) as [() => void, () => void, () => void];
+  eve();
+  second();
+  await settled();
+  assertEquals(sent.length, 1);
+  first();
+  await settled();
+  assertEquals(sent.slice(1), ["ann bob@a 0", "ann Bob@a 1", "ann bob@a 2", "anna bob@a 4"]);
+  ann.got();
+  assertEquals(ann.say("@5 /tell bob@attic 5"), []);
+  assertEquals(sent.at(-1), "anna bob@a 5");
+  await settled();
+  assertEquals(ann.got(), ["@5 You whisper to bob@attic: 5", "@5 ok"]);
 });

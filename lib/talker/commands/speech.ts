@@ -75,28 +75,30 @@ function whisperAway(
   const whom = server === undefined ? nick : `${nick}@${server}`;
   const nobody: Outcome = { error: "not-found", text: `Nobody called ${whom}` };
   if (mesh === undefined || mesh.alone || parseNick(nick) === undefined) return nobody;
+  // It is from who said it, whatever the nick is when the recipient is found.
+  const from = session.nick;
   const to = async (node: string, name: string): Promise<Outcome> => {
-    const outcome = await mesh.whisper(session.nick, node, nick, text);
+    const outcome = await mesh.whisper(from, node, nick, text);
     if ("error" in outcome) return outcome;
     reply(`You whisper to ${outcome.nick}@${name}: ${text}`, { nick: outcome.nick, server: name });
     return {};
   };
-  const choose = (found: readonly { id: string; name: string }[], what: string) => {
+  const isNamed = server !== undefined;
+  const choose = (found: readonly { id: string; name: string }[]): Outcome | Promise<Outcome> => {
     const [only, another] = found;
     if (only === undefined) return nobody;
     if (another === undefined) return to(only.id, only.name);
     const choices = found.map(({ name }) => `${nick}@${name}`).join(", ");
-    return { error: "ambiguous", text: `${what}: ${choices}` } as const;
+    const what = isNamed ? `Several servers are called ${server}` : `${nick} is on several servers`;
+    return { error: "ambiguous", text: `${what}: ${choices}` };
   };
-  if (server !== undefined) {
-    return choose(mesh.serversCalled(server), `Several servers are called ${server}`);
-  }
-  return mesh.find(nick).then((found) =>
-    choose(
-      found.map(({ node, server }) => ({ id: node, name: server })),
-      `${nick} is on several servers`,
-    )
-  );
+  const there = isNamed
+    ? mesh.serversCalled(server)
+    : mesh.find(nick).then((found) =>
+      found.map(({ node, server }) => ({ id: node, name: server }))
+    );
+  // To look for somebody takes its time: what is said to the same one after that does not overtake it.
+  return session.whispers.run(foldNick(nick), there, choose);
 }
 
 /** `/say`, `/me`, `/tell`. */
