@@ -10,6 +10,9 @@ import { MAX_LINE_BYTES, MAX_SERVER_NAME } from "../lib/wire/limits.ts";
 import { parseNick } from "../lib/wire/nick.ts";
 import { encodeText } from "../lib/wire/text.ts";
 
+/** What a hint gives as the port of an address for links that has none. */
+export const LINK_PORT = "PORT, PORT being that of its --peer-listen";
+
 /** What stands before the text of `--ask` in its line, in bytes at the most. */
 const BEFORE_ASK_BYTES = "@ask /ask ".length;
 
@@ -43,9 +46,10 @@ export function peerComplaint(text: string): string | undefined {
  * @throws {AddressError} for what is none
  */
 export function peerAddress(text: string): Endpoint {
-  const target = parseTarget(text);
+  const target = parseTarget(text, LINK_PORT);
   if (target.kind === "address") return { hostname: target.host, port: target.port };
-  throw new AddressError(`"${target.name}" has no port`, "it has no port; it must be host:port");
+  const { name } = target;
+  throw new AddressError(`"${name}" has no port`, `it has no port; write ${name}:${LINK_PORT}`);
 }
 
 /** For the address of what is advertised. */

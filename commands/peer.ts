@@ -24,7 +24,7 @@ import { MAX_LINE_BYTES } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";
-import { listenComplaint, nameComplaint } from "./flag_checks.ts";
+import { LINK_PORT, listenComplaint, nameComplaint } from "./flag_checks.ts";
 import {
   linkListener,
   listen,
@@ -171,7 +171,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
 
 /** Where a TARGET is; a name has port 0, and is looked up whenever it is linked to. */
 function targetEndpoint(text: string): Endpoint {
-  const target = checkedAddress("", () => parseTarget(text));
+  const target = checkedAddress("", () => parseTarget(text, LINK_PORT));
   return target.kind === "name"
     ? { hostname: target.name, port: 0 }
     : { hostname: target.host, port: target.port };

@@ -20,6 +20,7 @@ import { type Connect, failed, type LinkOutcome, tryToConnect } from "./link_out
 import { Said } from "./said.ts";
 import type { MeshStore } from "./store.ts";
 import { type MeshWatcher, Watchers } from "./watchers.ts";
+import { notForClients } from "./wrong_port.ts";
 
 /** How often links are looked at, in milliseconds. */
 const CHECK_MS = 1_000;
@@ -346,7 +347,7 @@ export class MeshDriver implements LinkOwner {
 
   #open(connection: Connection, made?: Pick<LinkEntry, "to" | "joined" | "settle">): LinkId {
     const id = this.#nextLink++;
-    const framed = new FramedLink(id, connection, this, MAX_MESH_FRAME);
+    const framed = new FramedLink(id, notForClients(connection), this, MAX_MESH_FRAME);
     const { to, joined = false, settle } = made ?? {};
     this.#links.set(id, { framed, to, joined, settle, peer: undefined });
     if (this.#paused) framed.pause(true);

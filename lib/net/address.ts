@@ -36,6 +36,7 @@ const MAX_NAME = 255;
 
 /**
  * Parses a TARGET: `host:port`, `[v6]:port`, `:port`, a bare port (both this machine), or a name.
+ * `port` is what a hint gives as a port that was left out.
  *
  * @throws {AddressError} for what is none of these
  *
@@ -49,15 +50,15 @@ const MAX_NAME = 255;
  * assertEquals(parseTarget("kitchen"), { kind: "name", name: "kitchen" });
  * ```
  */
-export function parseTarget(text: string): Target {
-  const parts = split(text);
+export function parseTarget(text: string, port = "8889, say"): Target {
+  const parts = split(text, port);
   if (parts !== undefined) {
     const { host, port } = parts;
     if (port === 0) throw wrong(text, "nobody can be reached at port 0");
     return { kind: "address", host: host ?? THIS_MACHINE, port };
   }
   if (isIPv4(text) || text.toLowerCase() === "localhost") {
-    throw wrong(text, `it has no port; write ${text}:8889, say`);
+    throw wrong(text, `it has no port; write ${text}:${port}`);
   }
   if (!/^[^\s:[\]\p{C}]+$/u.test(text) || text.length > MAX_NAME) throw wrong(text, TARGET_FORMS);
   return { kind: "name", name: text };
@@ -111,7 +112,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Host and port; the host is undefined where it is left out, all where there is no port in it. */
-function split(text: string): { host: string | undefined; port: number } | undefined {
+function split(
+  text: string,
+  example = "8889",
+): { host: string | undefined; port: number } | undefined {
   const bare = /^:?(\d+)$/.exec(text);
   if (bare !== null) return { host: undefined, port: parsePort(text, bare[1] ?? "") };
   const inBrackets = /^\[(.*)\]:([^:]*)$/.exec(text);
@@ -124,7 +128,7 @@ function split(text: string): { host: string | undefined; port: number } | undef
   if (colon < 0) return undefined;
   const host = text.slice(0, colon);
   if (isIPv6(text)) {
-    throw wrong(text, `an IPv6 address stands in brackets: ${printable(bracketed6(text))}`);
+    throw wrong(text, `an IPv6 address stands in brackets: ${bracketed6(text, example)}`);
   }
   if (isIPv6(host)) throw wrong(text, "an IPv6 address stands in brackets before the port");
   // Underscores occur in the names of hosts on local networks.
@@ -155,11 +159,12 @@ function isIPv6(text: string): boolean {
   return text.length <= MAX_HOST && /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*(%[\w.-]+)?$/i.test(text);
 }
 
-/** An IPv6 address as it should be written: what looks like a port at its end may well be one. */
-function bracketed6(text: string): string {
+/** An IPv6 address as it should be written, in printable characters: what looks like a port at its end may well be one. */
+function bracketed6(text: string, example: string): string {
   const [, host = "", port = ""] = /^(.*):([1-9]\d{3,4})$/.exec(text) ?? [];
   const isWhole = host.includes("::") || host.split(":").length === 8;
-  return isIPv6(host) && isWhole && Number(port) <= 65_535 ? `[${host}]:${port}` : `[${text}]:8889`;
+  const hasPort = isIPv6(host) && isWhole && Number(port) <= 65_535;
+  return hasPort ? `[${printable(host)}]:${port}` : `[${printable(text)}]:${example}`;
 }
 
 function wrong(text: string, why: string): AddressError {

@@ -343,3 +343,29 @@ Deno.test("a thousand strangers at the port for peers", async () => {
     for (const peer of peers) peer[Symbol.dispose]();
   }
 });
+
+Deno.test("a --peer that names a port for clients is told so on both sides, and heard by nobody", async () => {
+  await using stack = new AsyncDisposableStack();
+  const kitchen = await startMesh(stack, "kitchen", { args: ["--framed", "0"] });
+  const ann = await kitchen.process.connect();
+  await ann.expect(/^Welcome/, / has joined$/);
+  const { port, framedPort } = kitchen.process;
+  for (const wrong of [port, framedPort]) {
+    const attic = await startMesh(stack, "attic", { peers: [`127.0.0.1:${wrong}`] });
+    const why = "That is a port for line clients: a link needs the port of --peer-listen";
+    await attic.logged((line) => line.includes(`Link with 127.0.0.1:${wrong} ended: ${why}`));
+    assertEquals(
+      (await attic.ask(`/peer-connect 127.0.0.1 ${wrong}`)).outcome,
+      `error failed Cannot connect to 127.0.0.1 ${wrong}: ${why}`,
+    );
+    await kitchen.logged((line) =>
+      line.endsWith(
+        "It is a server that wants a link: its --peer must name the port of --peer-listen",
+      )
+    );
+  }
+  const told = kitchen.process.stderr.all.filter((line) => line.includes("wants a link"));
+  assertEquals(told.length, 2, "not at each attempt");
+  await ann.send("/ping");
+  await ann.expect("pong");
+});

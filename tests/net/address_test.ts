@@ -56,6 +56,8 @@ Deno.test("What is no target is refused with the value and the reason", () => {
   for (const [text, message] of table) {
     assertThrows(() => parseTarget(text), AddressError, message);
   }
+  assertThrows(() => parseTarget("192.168.1.5", "7000"), AddressError, "write 192.168.1.5:7000");
+  assertThrows(() => parseTarget("::1", "7000"), AddressError, "in brackets: [::1]:7000");
 });
 
 Deno.test("Addresses to listen at", () => {

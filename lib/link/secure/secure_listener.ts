@@ -6,6 +6,7 @@
 
 import { closeQuietly } from "../../net/close.ts";
 import type { Connection, Endpoint, Listener } from "../../net/transport.ts";
+import { FirstLook } from "../first_look.ts";
 import {
   GREET_PLAINLY_MS,
   HANDSHAKE_MS,
@@ -242,54 +243,24 @@ export function plainListener(
 }
 
 /** Looks whether the first bytes are those of an encrypted connection. */
-class PlainConnection implements Connection {
-  #looked = false;
+class PlainConnection extends FirstLook {
   #hasWritten = false;
 
-  constructor(
-    private readonly under: Connection,
-    private readonly refused: (remote: Endpoint, reason: string) => void,
-  ) {}
-
-  get remoteAddr(): Endpoint {
-    return this.under.remoteAddr;
+  constructor(under: Connection, refused: (remote: Endpoint, reason: string) => void) {
+    super(under, async (first) => {
+      if (first.length < 8 || !beginsLikeMagic(first)) return true;
+      // Whatever was written tells it that nothing is encrypted here; else it must be told.
+      if (!this.#hasWritten) {
+        this.#hasWritten = true;
+        await writeAll(under, writeRefusal("plain")).catch(() => {});
+      }
+      refused(under.remoteAddr, "It encrypts, and this side does not: start it with --encrypted");
+      return false;
+    });
   }
 
-  get localAddr(): Endpoint {
-    return this.under.localAddr;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#looked ? this.under.read(buffer) : this.#first(buffer);
-  }
-
-  async #first(buffer: Uint8Array): Promise<number | null> {
-    this.#looked = true;
-    const count = await this.under.read(buffer);
-    if (count === null || count < 8 || !beginsLikeMagic(buffer.subarray(0, count))) return count;
-    // Whatever was written tells it that nothing is encrypted here; else it must be told.
-    if (!this.#hasWritten) {
-      this.#hasWritten = true;
-      await writeAll(this.under, writeRefusal("plain")).catch(() => {});
-    }
-    this.refused(this.remoteAddr, "It encrypts, and this side does not: start it with --encrypted");
-    return null;
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
+  override write(bytes: Uint8Array): Promise<number> {
     this.#hasWritten = true;
-    return this.under.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    return this.under.closeWrite();
-  }
-
-  close(): void {
-    this.under.close();
-  }
-
-  unref(): void {
-    this.under.unref?.();
+    return super.write(bytes);
   }
 }
