@@ -1,6 +1,7 @@
 /** Questions and the commands that answer them, with real servers. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { askUntil } from "../support/mesh_host.ts";
 import { runToEnd } from "../support/process.ts";
 import { TestServer } from "../support/server.ts";
 
@@ -85,6 +86,22 @@ Deno.test("ask: no answer within --timeout, nobody there, more than a line", asy
   for (const text of ["", " ", "two\nlines", "x".repeat(9000)]) {
     assertEquals((await ask(hello.port, text)).code, 2, text.slice(0, 10));
   }
+});
+
+Deno.test("ask: a server that is lost while it answers is not late", async () => {
+  await using servers = await pair("exec sleep 5");
+  const { hello, attic } = servers;
+  const bob = await attic.join("bob");
+  await askUntil(bob, "/reachable", ({ length }) => length === 3);
+  const asked = ask(attic.port, "@hello anybody");
+  await bob.send("@7 /ask @hello anybody", "@8 /who");
+  // Asked on the same path, and answered behind it.
+  await bob.next("@8 ok");
+  hello.signal("SIGKILL");
+  await bob.next("@7 error failed No answer from hello: it is lost");
+  const { code, err } = await asked;
+  assertEquals(code, 1);
+  assertMatch(err[0] ?? "", /No answer from hello: it is lost|No server called hello/);
 });
 
 Deno.test("ask: a burst is answered some at a time, and beyond that refused", async () => {
