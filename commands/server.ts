@@ -205,7 +205,7 @@ function statusOf(server: LineServer, driver: MeshDriver): string {
   const { links, reachable, delivered, duplicates, missed } = driver.node.stats();
   return `${server.size} clients (${counters.arrivals} since the start), ${counters.lines} lines, ` +
     `${counters.commands} commands, ${history.size} lines remembered, ${server.slowReaders} slow ` +
-    `readers; ${links} links, ${reachable} servers reachable, ${delivered} messages, ` +
+    `readers, ${server.queued} bytes waiting for clients, ${counters.dropped} lines dropped; ${links} links, ${reachable} servers reachable, ${delivered} messages, ` +
     `${duplicates} duplicates, ${missed} missed, ${driver.queued} bytes waiting; ${memory()}`;
 }
 

@@ -210,7 +210,11 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     return true;
   }
 
-  readonly #broken = (): void => this.close();
+  readonly #broken = (error: unknown): void => {
+    // Who just goes is no news; what was altered on its way is.
+    if (error instanceof RemoteFault && !this.#closed) this.#server.broken(this, error);
+    this.close();
+  };
 
   #read(): void {
     this.#connection.read(this.#buffer).then(this.#got, this.#broken);

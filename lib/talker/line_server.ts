@@ -8,6 +8,7 @@
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { Connection, Listener } from "../net/transport.ts";
+import type { RemoteFault } from "../wire/errors.ts";
 import { acceptAll, refuse } from "./accept.ts";
 import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
@@ -89,7 +90,9 @@ export class LineServer {
       ...options.mesh?.stats() ?? [],
       ...options.notifications?.stats() ?? [],
       `connections: ${this.#clients.size} now, ${this.#refused} refused, ${this.#cut} cut for not reading`,
-      `slow readers: ${this.#flow.size} now; queues cut back ${this.#lost} times`,
+      `queues: ${this.queued} bytes wait for clients`,
+      `slow readers: ${this.#flow.size} now; queues cut back ${this.#lost} times, ` +
+      `${this.talker.counters.dropped} lines dropped`,
     ];
     this.setTime();
   }
@@ -97,6 +100,13 @@ export class LineServer {
   /** Connections now. */
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** Bytes that wait for clients. */
+  get queued(): number {
+    let bytes = 0;
+    for (const client of this.#clients) bytes += client.queued;
+    return bytes;
   }
 
   /** Clients with growing queues. */
@@ -220,6 +230,13 @@ export class LineServer {
       reason: reasonOf(error),
     });
     client.close();
+  }
+
+  /** `client`'s connection ends, since what came is not what was sent there: altered, or (as when a cable is pulled) cut off. */
+  broken(client: ClientConnection, { code, message }: RemoteFault): void {
+    const { address, session: { nick } } = client;
+    const level = code === "cut" ? "info" : "warn";
+    log[level]("Disconnected {nick} from {address}: {message}", { nick, address, message });
   }
 
   /** `client`'s connection is closed. */

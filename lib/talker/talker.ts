@@ -65,6 +65,8 @@ export interface TalkerCounters {
   commands: number;
   /** Lines that were too long. */
   tooLong: number;
+  /** Lines that slow readers missed, as far as they have read on and were told. */
+  dropped: number;
 }
 
 /**
@@ -92,7 +94,13 @@ export class Talker {
   /** How much is done for whom. */
   readonly rates = new Rates();
   /** Counters since the start. */
-  readonly counters: TalkerCounters = { arrivals: 0, lines: 0, commands: 0, tooLong: 0 };
+  readonly counters: TalkerCounters = {
+    arrivals: 0,
+    lines: 0,
+    commands: 0,
+    tooLong: 0,
+    dropped: 0,
+  };
   /** Random bits. */
   readonly random: RandomBits;
   /** More lines for `/stats`, from whoever carries this talker. */
@@ -384,6 +392,7 @@ export class Talker {
 
   /** The notice that a slow reader gets. */
   lossNotice(format: Format, lost: number): Uint8Array {
+    this.counters.dropped += lost;
     const text = `You missed ${lost} lines: this connection was read too slowly`;
     return encodeEvent(format, { type: "notice", time: this.#wall, lost, text });
   }

@@ -114,6 +114,7 @@ Deno.test("wire: altered, repeated, left out or cut: the connection ends, and al
     // The client comes back, and what the server never took goes out again.
     await bob.next("ann: last");
     assertEquals(tap.connections.length, 2, `${what}: the first connection has ended`);
+    await server.stderr.next(/Disconnected ann from 127.0.0.1: An encrypted record was altered/);
     assertEquals(bob.all.filter((line) => line === `ann: then ${what}`).length, 1, what);
     client.signal("SIGTERM");
     await bob.next("ann has left");

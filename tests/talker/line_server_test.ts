@@ -50,6 +50,23 @@ Deno.test("line server: what is taken in small pieces arrives whole and in order
   await leave(server, bob, eve);
 });
 
+Deno.test("line server: what waits for clients, and what they missed, is in the stats", async () => {
+  const { server, connect } = serve({ isOperator: () => true });
+  const bob = connect(), stuck = connect();
+  await bob.until(() => bob.written.includes("Welcome"));
+  stuck.takes = 0;
+  bob.arrives(`${"x".repeat(1000)}\n`);
+  await bob.until(() => bob.written.includes("xxx\r\n"));
+  assert(server.queued >= 1000);
+  server.talker.lossNotice(server.talker.roster.sessions()[0]!.format, 7);
+  bob.arrives("@s /stats\n");
+  await bob.until(() => bob.written.includes("@s ok"));
+  assertMatch(bob.written, /queues: 1\d\d\d bytes wait for clients\r\n/);
+  assertMatch(bob.written, /queues cut back 0 times, 7 lines dropped\r\n/);
+  stuck.takes = Infinity;
+  await leave(server, bob, stuck);
+});
+
 Deno.test("line server: one that takes nothing doesn't hold up the other", async () => {
   const { server, connect } = serve();
   const bob = connect(), stuck = connect();
