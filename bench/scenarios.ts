@@ -55,7 +55,7 @@ function complaint(who: string, outcome: Outcome<unknown>): string[] {
 
 // --- A client that stops reading, among 200 others
 
-/** Three times as long as the server gives it, so that a slow machine breaks no guarantee. */
+/** Far longer than the server gives it, so that a slow machine breaks no guarantee. */
 const CUT_WITHIN_MS = 40_000;
 
 /**

@@ -2,11 +2,16 @@
  * Slow and dead clients: whom the speakers wait for, who loses lines, who is disconnected. Arithmetic
  * over what is queued and what was taken; no sockets, no timers.
  *
- * A client whose queue grows is *doubtful* at first: it may be slow or it may have stopped, and the
- * system's own buffers (some MiB on one machine) hide which for a while. So its queue may run on for a
- * moment, at nobody's cost. When it takes something it is *slow*: speakers are held back so that its
- * queue does not grow further, and it loses nothing. When it takes nothing, or less than the least
- * rate, it is *stalled*: nobody waits for it, and it loses what goes over its queue.
+ * All that can be seen of a client is when a write completes. The system takes some MiB at once, and a
+ * blocked write goes on only when a third of that is free again: a client that reads steadily is seen
+ * to take in *gulps* (on one machine 1.4 MB: every 7 s at 200 KiB/s). Between two gulps it looks dead.
+ * So a client is judged by whole gulps, and its own tell how long the next one may take.
+ *
+ * A client whose queue grows is *doubtful* at first: its queue may run on for a while, at nobody's
+ * cost. When it takes what it is given at the least rate it is *slow*: speakers go on as fast as it
+ * reads, and it loses nothing. When its next gulp is overdue it is doubtful again. When doubt has
+ * lasted, or it takes less than the least rate, it is *stalled*: nobody waits for it, and it loses what
+ * goes over its queue.
  *
  * @module
  */
@@ -17,16 +22,34 @@ import { MAX_QUEUED_BYTES, MIB } from "../wire/limits.ts";
 export const WATCH_BYTES = 1 * MIB;
 /** A queue below this is no longer watched, in bytes. */
 export const CALM_BYTES = 256 * 1024;
-/** How long a client may take nothing before it counts as stalled, in milliseconds. */
-export const DOUBT_MS = 3_000;
-/** How far the queue of a doubtful client may grow before speakers wait for it after all, in bytes. */
+/**
+ * How long a client may be doubtful, in milliseconds: until the first gulp of one that reads 200 KiB/s,
+ * with what a busy machine adds. Not longer: who has stopped is to lose lines, and be told.
+ */
+export const DOUBT_MS = 7_500;
+/** How far the queue of a doubtful client may grow, in bytes. */
 export const DOUBT_BYTES = 64 * MIB;
+/**
+ * There speakers wait for it after all, until it has been doubtful for so long, in milliseconds: only
+ * as fast as 21 MiB/s can they come there, and only who reads 470 KiB/s shows it in that time.
+ */
+export const DOUBT_HOLDS_MS = 3_000;
 /** Who takes at least this many bytes in a second loses nothing. */
 export const LEAST_RATE = 64 * 1024;
-/** A rate is judged over this long, in milliseconds, and with a quarter's allowance. */
+/** A rate is judged over at least this long, in milliseconds, and with a quarter's allowance. */
 export const RATE_WINDOW_MS = 3_000;
 /** Who takes nothing for this long with a full queue is disconnected, in milliseconds. */
 export const CUT_MS = 10_000;
+/** The same for a client of this machine, where the system's buffers are at their largest. */
+export const CUT_LOCAL_MS = 15_000;
+/** Longest time that gulps justify, in milliseconds: that of 1.4 MB at the least rate, and some. */
+export const PATIENCE_MS = 25_000;
+/** Speakers wait for the next gulp for a quarter longer than the longest lately took, and this, in milliseconds. */
+const HOLD_MS = 250;
+/** After this long without taking more a gulp is over, in milliseconds. */
+const SETTLED_MS = 50;
+/** Speakers that waited go on when there is so much room, in bytes, so that they don't stop for each line. */
+const ROOM_BYTES = WATCH_BYTES / 8;
 /** A stalled client's queue is cut back to this, in bytes, so that it isn't cut back for each line. */
 const KEEP_BYTES = MAX_QUEUED_BYTES - 1 * MIB;
 /** A queue that is cut back again and again is full all the time, in bytes. */
@@ -35,18 +58,49 @@ const FULL_BYTES = MAX_QUEUED_BYTES - 2 * MIB;
 /** What a watched client is. */
 export type FlowState = "doubtful" | "slow" | "stalled";
 
+/** A client's taking something. */
+export interface Taking {
+  /** What it took, in bytes. */
+  bytes: number;
+  /** What it has waiting, in bytes. */
+  queued: number;
+  /** It can't be given more, however little that is (it does not read its answers). */
+  full: boolean;
+  /** It took what it was given at once: how long that took is our own doing (a busy server). */
+  prompt: boolean;
+  /** It has more of what it was given to take; else it is our turn. */
+  busy: boolean;
+}
+
 interface Watched {
   state: FlowState;
   queued: number;
+  /** Since when it has been doubtful. */
+  doubtAt: number;
   /** When it last took something. */
   tookAt: number;
-  /** Beginning of the window over which its rate is judged, and bytes taken in it. */
+  /** Since when it has been taking what it was given last; undefined: it is our turn. */
+  since: number | undefined;
+  /** Beginning of the window over which its rate is judged, bytes taken in it, and time that it took for them. */
   windowAt: number;
   windowBytes: number;
+  windowMs: number;
+  /** Longest time for a gulp in this window. */
+  windowLongest: number;
+  /** Bytes in a millisecond, and longest time for a gulp, in the last window. */
+  rate: number;
+  longest: number;
   /** Speakers wait while the queue of a slow client is above this. */
   ceiling: number;
-  /** Since when its queue has been full without its taking anything. */
+  /** Since when its queue has been full. */
   fullSince: number | undefined;
+}
+
+/** A client that is to be disconnected. */
+export interface Cut<C> {
+  client: C;
+  /** It has taken nothing for so long, in milliseconds. */
+  idle: number;
 }
 
 /** What is to be done after a look at all watched clients. */
@@ -58,7 +112,7 @@ export interface FlowVerdict<C> {
   /** Bytes that those keep. */
   keep: number;
   /** Clients to disconnect. */
-  cut: C[];
+  cut: Cut<C>[];
 }
 
 /**
@@ -71,17 +125,29 @@ export interface FlowVerdict<C> {
  * const flow = new Flow<string>();
  * flow.queued("bob", 2 * 1024 * 1024, false, 0, 0);
  * assert(flow.state("bob") === "doubtful");
- * flow.check(4_000);
+ * flow.check(8_000);
  * assert(flow.state("bob") === "stalled");
  * ```
  */
 export class Flow<C> {
+  readonly #isLocal: (client: C) => boolean;
   #watched = new Map<C, Watched>();
   #congested = false;
+  #room = Infinity;
+
+  /** Nobody is watched. `isLocal`: is a client of this machine? */
+  constructor(isLocal: (client: C) => boolean = () => false) {
+    this.#isLocal = isLocal;
+  }
 
   /** True while speakers are to wait. */
   get congested(): boolean {
     return this.#congested;
+  }
+
+  /** So many bytes may be said before speakers are to wait, and maybe more. */
+  get room(): number {
+    return this.#room;
   }
 
   /** Clients that are watched. */
@@ -95,123 +161,166 @@ export class Flow<C> {
   }
 
   /**
-   * `client` has `queued` bytes waiting. `full`: it can't be given more, however little that is (it
-   * does not read its answers). `tookAt`: when it last took something, or was given something to take.
+   * `client` has `queued` bytes waiting, while it has been taking what it was given for as long as
+   * since `since`. `full`: as in {@linkcode Taking}.
    */
-  queued(client: C, queued: number, full: boolean, tookAt: number, now: number): void {
+  queued(client: C, queued: number, full: boolean, since: number, now: number): void {
     let watched = this.#watched.get(client);
     if (watched === undefined) {
       if (queued <= WATCH_BYTES && !full) return;
-      watched = {
-        state: "doubtful",
-        queued,
-        tookAt,
-        windowAt: now,
-        windowBytes: 0,
-        ceiling: WATCH_BYTES,
-        fullSince: undefined,
-      };
+      watched = watch(queued, since);
       this.#watched.set(client, watched);
     }
-    this.#set(watched, queued, full, now);
-    if (this.#holds(watched)) this.#congested = true;
+    watched.since ??= since;
+    setQueued(watched, queued, full, now);
+    this.#room = Math.min(this.#room, roomOf(watched, now));
+    if (this.#room < 0) this.#congested = true;
   }
 
-  /**
-   * `client` took `bytes`, and has `queued` waiting; `full` as above. `prompt`: it took all that it was
-   * given, at once, so that how little that was is not its fault (a busy server gives it little).
-   * Returns true when speakers need not wait any more.
-   */
-  took(
-    client: C,
-    bytes: number,
-    queued: number,
-    full: boolean,
-    prompt: boolean,
-    now: number,
-  ): boolean {
+  /** `client` is given something to take. */
+  gave(client: C, now: number): void {
+    const watched = this.#watched.get(client);
+    if (watched !== undefined) watched.since = now;
+  }
+
+  /** `client` took something. Returns true when speakers need not wait any more. */
+  took(client: C, { bytes, queued, full, prompt, busy }: Taking, now: number): boolean {
     const watched = this.#watched.get(client);
     if (watched === undefined) return false;
-    this.#set(watched, queued, full, now);
-    watched.tookAt = now;
-    if (prompt) {
-      watched.windowAt = now;
-      watched.windowBytes = 0;
-      if (watched.state === "stalled") {
-        watched.state = "slow";
-        watched.ceiling = ceilingFor(queued);
-      }
-    } else watched.windowBytes += bytes;
-    if (watched.state === "doubtful") {
-      watched.state = "slow";
-      watched.ceiling = Math.max(WATCH_BYTES, queued);
-      watched.windowAt = now;
-      watched.windowBytes = bytes;
+    setQueued(watched, queued, full, now);
+    if (!prompt && watched.since !== undefined) {
+      const waited = now - watched.since;
+      watched.windowMs += waited;
+      watched.windowLongest = Math.max(watched.windowLongest, waited);
     }
-    if (queued <= CALM_BYTES && !full) this.#watched.delete(client);
-    return this.#congested && !this.#stillCongested();
+    watched.windowBytes += bytes;
+    watched.tookAt = now;
+    watched.since = busy ? now : undefined;
+    // One gulp ends a doubt. Who was found too slow has to do better for a while.
+    const judged = watched.state === "doubtful" ||
+      watched.state === "stalled" && now - watched.windowAt >= RATE_WINDOW_MS;
+    if (judged && isFast(watched)) becomeSlow(watched);
+    if (queued <= CALM_BYTES && !full) return this.forget(client, now);
+    // Where many are waited for, only the last of them has to look at the others.
+    if (!this.#congested || roomOf(watched, now) < ROOM_BYTES) return false;
+    return !this.#stillCongested(now);
   }
 
   /** `client` is gone. Returns true when speakers need not wait any more. */
-  forget(client: C): boolean {
-    return this.#watched.delete(client) && this.#congested && !this.#stillCongested();
+  forget(client: C, now: number): boolean {
+    if (!this.#watched.delete(client)) return false;
+    if (this.#watched.size === 0) this.#room = Infinity;
+    return this.#congested && !this.#stillCongested(now);
   }
 
   /** A look at all watched clients; to be taken some times a second while there are any. */
   check(now: number): FlowVerdict<C> {
-    const drop: C[] = [], cut: C[] = [];
+    const drop: C[] = [], cut: Cut<C>[] = [];
     for (const [client, watched] of this.#watched) {
-      this.#judge(watched, now);
-      if (watched.state === "stalled" && watched.queued > MAX_QUEUED_BYTES) {
-        drop.push(client);
-      }
-      if (
-        watched.fullSince !== undefined &&
-        now - Math.max(watched.fullSince, watched.tookAt) >= CUT_MS
-      ) cut.push(client);
+      judgeRate(watched, now);
+      judgeWait(watched, now);
+      if (watched.state === "stalled" && watched.queued > MAX_QUEUED_BYTES) drop.push(client);
+      const { fullSince, since, tookAt } = watched;
+      if (fullSince === undefined || since === undefined) continue;
+      const patience = patienceWith(watched, this.#isLocal(client) ? CUT_LOCAL_MS : CUT_MS);
+      if (now - Math.max(fullSince, since) >= patience) cut.push({ client, idle: now - tookAt });
     }
-    this.#stillCongested();
-    return { congested: this.#congested, drop, keep: KEEP_BYTES, cut };
+    return { congested: this.#stillCongested(now), drop, keep: KEEP_BYTES, cut };
   }
 
-  #set(watched: Watched, queued: number, full: boolean, now: number): void {
-    watched.queued = queued;
-    if (full || queued >= FULL_BYTES) watched.fullSince ??= now;
-    else watched.fullSince = undefined;
-  }
-
-  #judge(watched: Watched, now: number): void {
-    if (watched.state !== "stalled" && now - watched.tookAt >= DOUBT_MS) watched.state = "stalled";
-    const elapsed = now - watched.windowAt;
-    if (elapsed < RATE_WINDOW_MS) return;
-    const fast = watched.windowBytes >= LEAST_RATE * 0.75 * (elapsed / 1000);
-    if (watched.state === "slow" && !fast) watched.state = "stalled";
-    else if (watched.state === "stalled" && fast) {
-      watched.state = "slow";
-      watched.ceiling = ceilingFor(watched.queued);
-    }
-    watched.windowAt = now;
-    watched.windowBytes = 0;
-  }
-
-  #holds(watched: Watched): boolean {
-    if (watched.state === "stalled") return false;
-    return watched.queued > (watched.state === "doubtful" ? DOUBT_BYTES : watched.ceiling);
-  }
-
-  /** Speakers go on when every slow client has an eighth of room again. */
-  #stillCongested(): boolean {
-    let held = false;
+  #stillCongested(now: number): boolean {
+    this.#room = Infinity;
     for (const watched of this.#watched.values()) {
-      if (watched.state === "stalled") continue;
-      const limit = watched.state === "doubtful" ? DOUBT_BYTES : watched.ceiling;
-      if (watched.queued > (this.#congested ? limit - limit / 8 : limit)) held = true;
+      this.#room = Math.min(this.#room, roomOf(watched, now));
     }
-    return this.#congested = held;
+    return this.#congested = this.#room < (this.#congested ? ROOM_BYTES : 0);
   }
 }
 
-/** A client that comes back among those who are waited for has at most its own queue left. */
-function ceilingFor(queued: number): number {
-  return Math.max(WATCH_BYTES, Math.min(queued, MAX_QUEUED_BYTES));
+function watch(queued: number, since: number): Watched {
+  return {
+    state: "doubtful",
+    queued,
+    doubtAt: since,
+    tookAt: since,
+    since,
+    windowAt: since,
+    windowBytes: 0,
+    windowMs: 0,
+    windowLongest: 0,
+    rate: 0,
+    longest: 0,
+    ceiling: WATCH_BYTES,
+    fullSince: undefined,
+  };
+}
+
+function setQueued(watched: Watched, queued: number, full: boolean, now: number): void {
+  watched.queued = queued;
+  if (full || queued >= FULL_BYTES) watched.fullSince ??= now;
+  else watched.fullSince = undefined;
+}
+
+/** Has it taken something in this window, and quickly enough? Time in which we gave it nothing does not count. */
+function isFast({ windowBytes, windowMs }: Watched): boolean {
+  return windowBytes > 0 && windowBytes >= LEAST_RATE * 0.75 * (windowMs / 1000);
+}
+
+function becomeSlow(watched: Watched): void {
+  watched.ceiling = Math.max(WATCH_BYTES, watched.queued);
+  watched.state = "slow";
+}
+
+/** Judges by what it took, as soon as there is enough of it. */
+function judgeRate(watched: Watched, now: number): void {
+  if (watched.windowBytes === 0 || now - watched.windowAt < RATE_WINDOW_MS) return;
+  // In the midst of a gulp there would be but a part of it.
+  const between = watched.since !== undefined && now - watched.since >= SETTLED_MS;
+  if (!between && watched.windowLongest >= 3 * SETTLED_MS) return;
+  if (isFast(watched)) {
+    if (watched.state === "stalled") becomeSlow(watched);
+    // Its waits tell about it where they are most of its time, and not where it mostly waits for us.
+    const telling = watched.windowMs > ((watched.since ?? now) - watched.windowAt) / 2;
+    watched.rate = telling ? watched.windowBytes / watched.windowMs : 0;
+    watched.longest = telling ? watched.windowLongest : 0;
+  } else {
+    if (watched.state === "slow") watched.state = "stalled";
+    watched.rate = watched.longest = 0;
+  }
+  watched.windowAt = now;
+  watched.windowBytes = watched.windowMs = watched.windowLongest = 0;
+}
+
+/** Judges by how long it has been taking nothing. */
+function judgeWait(watched: Watched, now: number): void {
+  const { since } = watched;
+  if (since === undefined) return;
+  if (watched.state === "slow") {
+    const longest = Math.max(watched.longest, watched.windowLongest);
+    if (now - since < Math.min(1.25 * longest + HOLD_MS, PATIENCE_MS)) return;
+    watched.state = "doubtful";
+    watched.doubtAt = since;
+  }
+  if (watched.state !== "doubtful") return;
+  const lasted = now - watched.doubtAt;
+  if (
+    lasted >= patienceWith(watched, DOUBT_MS) ||
+    watched.queued > DOUBT_BYTES - ROOM_BYTES && lasted >= DOUBT_HOLDS_MS
+  ) watched.state = "stalled";
+}
+
+/** At least `least`; but who is known for gulps may take each of them at the least rate. */
+function patienceWith({ rate, longest }: Watched, least: number): number {
+  const gulp = rate * longest;
+  return Math.max(least, Math.min(gulp / LEAST_RATE * 1.25 * 1000, PATIENCE_MS));
+}
+
+/** So much more may wait for it before speakers do. */
+function roomOf(watched: Watched, now: number): number {
+  const { state, queued, since, rate, longest, ceiling } = watched;
+  if (state === "stalled") return Infinity;
+  if (state === "doubtful") return DOUBT_BYTES - queued;
+  // What it has read since its last gulp can't be seen yet. So speakers go on as it reads, not by jerks.
+  const waited = since === undefined ? 0 : now - since;
+  return ceiling - queued + rate * Math.min(waited, longest);
 }

@@ -24,6 +24,9 @@ const FLOW_CHECK_MS = 100;
  */
 const READ_PER_ROUND = 1024 * 1024;
 
+/** As far as that is read where speakers are to wait soon for a slow reader: or they would stop for seconds. */
+const LEAST_PER_ROUND = 64 * 1024;
+
 /**
  * Clients that are served in one turn of the event loop: writes of more at once would cost memory (each is
  * a promise), and readers at the end of a wide room would wait longer while nothing is read.
@@ -58,7 +61,7 @@ export class LineServer {
   readonly #clients = new Set<ClientConnection>();
   readonly #admission: Admission;
   readonly #listeners = new Set<Listener>();
-  readonly #flow = new Flow<ClientConnection>();
+  readonly #flow = new Flow<ClientConnection>((client) => client.local);
   readonly #held = new Set<ClientConnection>();
   readonly #finishing = new Finishing<ClientConnection>();
   #waiting: ClientConnection[] = [];
@@ -116,7 +119,7 @@ export class LineServer {
 
   /** True while speakers are to wait for slow readers. */
   get congested(): boolean {
-    return this.#flow.congested || this.#read > READ_PER_ROUND ||
+    return this.#flow.congested || this.#read > this.#readPerRound ||
       this.talker.mesh?.congested === true;
   }
 
@@ -144,7 +147,7 @@ export class LineServer {
   /** `count` bytes of a client are about to be looked at. */
   reading(count: number): void {
     this.#read += count;
-    if (this.#read > READ_PER_ROUND) this.#arm();
+    if (this.#read > this.#readPerRound) this.#arm();
   }
 
   /** Tells the talker what time it is. Returns the monotonic time in milliseconds. */
@@ -198,8 +201,9 @@ export class LineServer {
     }
     this.#finishing.took(client, now);
     if (this.#flow.size === 0) return;
-    const { unread } = client.session;
-    if (this.#flow.took(client, count, client.queued, unread, prompt, now)) this.#release();
+    const { queued, busy } = client;
+    const taking = { bytes: count, queued, full: client.session.unread, prompt, busy };
+    if (this.#flow.took(client, taking, now)) this.#release();
   }
 
   /** `client` has read something, but speakers are to wait. */
@@ -247,7 +251,7 @@ export class LineServer {
     this.#admission.leave(client.address);
     const now = this.setTime();
     this.talker.leave(client.session);
-    if (this.#flow.forget(client)) this.#release();
+    if (this.#flow.forget(client, now)) this.#release();
     this.#schedule(now);
     this.#checkStopped();
   }
@@ -276,6 +280,10 @@ export class LineServer {
   }
 
   // Rounds.
+
+  get #readPerRound(): number {
+    return Math.min(READ_PER_ROUND, Math.max(LEAST_PER_ROUND, this.#flow.room));
+  }
 
   #serveAll(): void {
     this.#everybody = true;
@@ -326,7 +334,10 @@ export class LineServer {
   #serveNow(client: ClientConnection, now: number): void {
     if (client.busy) {
       this.#flow.queued(client, client.queued, client.session.unread, client.tookAt, now);
-    } else client.flush(now);
+    } else {
+      client.flush(now);
+      if (this.#flow.size > 0 && client.busy) this.#flow.gave(client, now);
+    }
   }
 
   #release(): void {
@@ -371,13 +382,14 @@ export class LineServer {
       client.session.outbox.dropOldest(keep);
       this.#flow.queued(client, client.queued, client.session.unread, client.tookAt, now);
     }
-    for (const client of cut) {
+    for (const { client, idle } of cut) {
       this.#cut++;
       log.info(
-        "Disconnected {nick} from {address}: it read nothing for 10 s with {queued} bytes waiting",
+        "Disconnected {nick} from {address}: it took nothing for {seconds} s with {queued} bytes waiting",
         {
           nick: client.session.nick,
           address: client.address,
+          seconds: Math.floor(idle / 1000),
           queued: client.queued,
         },
       );

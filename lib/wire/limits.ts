@@ -41,7 +41,10 @@ export const MAX_TAG_CHARACTERS = 32;
 /** Numbers that one `/random` gives: they stand on one line. */
 export const MAX_RANDOM_NUMBERS = 1000;
 
-/** What a client does not read waits, up to this many bytes. */
+/**
+ * What a client does not read waits, up to this many bytes; more, in the log that all share, while
+ * nobody can know whether it reads, or while speakers wait for it (lib/talker/flow.ts).
+ */
 export const MAX_QUEUED_BYTES = 8 * MIB;
 
 /**

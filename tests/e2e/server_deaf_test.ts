@@ -3,7 +3,7 @@ import { BulkClient } from "../support/bulk_client.ts";
 import { within } from "../support/line_client.ts";
 import { TestServer } from "../support/server.ts";
 
-Deno.test("Who reads nothing for 10 s with its queue full is disconnected, at no cost to others", async () => {
+Deno.test("Who of this machine reads nothing for 15 s with its queue full is disconnected, at no cost to others", async () => {
   await using server = await TestServer.start();
   using deaf = await BulkClient.join(server.port, "deaf");
   const readers = await Promise.all(
@@ -16,20 +16,20 @@ Deno.test("Who reads nothing for 10 s with its queue full is disconnected, at no
   let lines = 0;
   while (!left()) {
     const elapsed = performance.now() - stopped;
-    assert(elapsed < 25_000, "it was never disconnected");
+    assert(elapsed < 30_000, "it was never disconnected");
     // At full speed until its queue is full and cut back; then the machine is left to other tests.
     if (elapsed > 5_000) await new Promise((resolve) => setTimeout(resolve, 20));
     await speaker.flood(lines, lines + 256, 1024);
     lines += 256;
   }
   const took = performance.now() - stopped;
-  assert(took >= 9_900, `it was disconnected after ${took} ms`);
+  assert(took >= 14_900, `it was disconnected after ${took} ms`);
   for (const reader of readers) {
     await reader.hears("speaker", lines);
     assertEquals([reader.faults, reader.missed], [[], 0]);
     reader[Symbol.dispose]();
   }
-  await server.stderr.next(/deaf\b.*\b10 s\b/); // The reason is logged.
+  await server.stderr.next(/deaf\b.* took nothing for \d\d s with \d+ bytes waiting/); // The reason is logged.
   deaf.resume();
   await within(deaf.over, "the end of the connection");
 });
