@@ -44,6 +44,8 @@ export const CUT_MS = 10_000;
 export const CUT_LOCAL_MS = 15_000;
 /** Longest time that gulps justify, in milliseconds: that of 1.4 MB at the least rate, and some. */
 export const PATIENCE_MS = 25_000;
+/** What a slow reader's first gulps tell is worth knowing after this long, in milliseconds. */
+const FIRST_WINDOW_MS = 1_000;
 /** Speakers wait for the next gulp for a quarter longer than the longest lately took, and this, in milliseconds. */
 const HOLD_MS = 250;
 /** After this long without taking more a gulp is over, in milliseconds. */
@@ -90,6 +92,8 @@ interface Watched {
   /** Bytes in a millisecond, and longest time for a gulp, in the last window. */
   rate: number;
   longest: number;
+  /** Windows that were good. */
+  windows: number;
   /** Speakers wait while the queue of a slow client is above this. */
   ceiling: number;
   /** Since when its queue has been full. */
@@ -250,6 +254,7 @@ function watch(queued: number, since: number): Watched {
     windowLongest: 0,
     rate: 0,
     longest: 0,
+    windows: 0,
     ceiling: WATCH_BYTES,
     fullSince: undefined,
   };
@@ -273,12 +278,17 @@ function becomeSlow(watched: Watched): void {
 
 /** Judges by what it took, as soon as there is enough of it. */
 function judgeRate(watched: Watched, now: number): void {
-  if (watched.windowBytes === 0 || now - watched.windowAt < RATE_WINDOW_MS) return;
+  const elapsed = now - watched.windowAt;
+  const first = watched.state === "slow" && watched.rate === 0;
+  if (watched.windowBytes === 0 || elapsed < (first ? FIRST_WINDOW_MS : RATE_WINDOW_MS)) return;
   // In the midst of a gulp there would be but a part of it.
   const between = watched.since !== undefined && now - watched.since >= SETTLED_MS;
   if (!between && watched.windowLongest >= 3 * SETTLED_MS) return;
-  if (isFast(watched)) {
+  const fast = isFast(watched);
+  if (!fast && elapsed < RATE_WINDOW_MS) return;
+  if (fast) {
     if (watched.state === "stalled") becomeSlow(watched);
+    watched.windows++;
     // Its waits tell about it where they are most of its time, and not where it mostly waits for us.
     const telling = watched.windowMs > ((watched.since ?? now) - watched.windowAt) / 2;
     watched.rate = telling ? watched.windowBytes / watched.windowMs : 0;
@@ -297,7 +307,9 @@ function judgeWait(watched: Watched, now: number): void {
   if (since === undefined) return;
   if (watched.state === "slow") {
     const longest = Math.max(watched.longest, watched.windowLongest);
-    if (now - since < Math.min(1.25 * longest + HOLD_MS, PATIENCE_MS)) return;
+    // The first gulp of all comes early: the system's own buffers are not yet in their steady state.
+    const overdue = watched.windows > 1 ? 1.25 : 1.5;
+    if (now - since < Math.min(overdue * longest + HOLD_MS, PATIENCE_MS)) return;
     watched.state = "doubtful";
     watched.doubtAt = since;
   }
