@@ -46,6 +46,8 @@ export const CUT_LOCAL_MS = 15_000;
 export const PATIENCE_MS = 25_000;
 /** What a slow reader's first gulps tell is worth knowing after this long, in milliseconds. */
 const FIRST_WINDOW_MS = 1_000;
+/** The first of all comes early, before the system's buffers are as they will be: the next ones take so much longer. */
+const FIRST_SCALE = 4 / 3;
 /** Speakers wait for the next gulp for a quarter longer than the longest lately took, and this, in milliseconds. */
 const HOLD_MS = 250;
 /** After this long without taking more a gulp is over, in milliseconds. */
@@ -288,11 +290,11 @@ function judgeRate(watched: Watched, now: number): void {
   if (!fast && elapsed < RATE_WINDOW_MS) return;
   if (fast) {
     if (watched.state === "stalled") becomeSlow(watched);
-    watched.windows++;
     // Its waits tell about it where they are most of its time, and not where it mostly waits for us.
     const telling = watched.windowMs > ((watched.since ?? now) - watched.windowAt) / 2;
-    watched.rate = telling ? watched.windowBytes / watched.windowMs : 0;
-    watched.longest = telling ? watched.windowLongest : 0;
+    const scale = watched.windows++ === 0 ? FIRST_SCALE : 1;
+    watched.rate = telling ? watched.windowBytes / (watched.windowMs * scale) : 0;
+    watched.longest = telling ? watched.windowLongest * scale : 0;
   } else {
     if (watched.state === "slow") watched.state = "stalled";
     watched.rate = watched.longest = 0;
@@ -307,11 +309,11 @@ function judgeWait(watched: Watched, now: number): void {
   if (since === undefined) return;
   if (watched.state === "slow") {
     const longest = Math.max(watched.longest, watched.windowLongest);
-    // The first gulp of all comes early: the system's own buffers are not yet in their steady state.
-    const overdue = watched.windows > 1 ? 1.25 : 1.5;
-    if (now - since < Math.min(overdue * longest + HOLD_MS, PATIENCE_MS)) return;
+    if (now - since < Math.min(1.25 * longest + HOLD_MS, PATIENCE_MS)) return;
     watched.state = "doubtful";
-    watched.doubtAt = since;
+    watched.doubtAt = watched.windowAt = since;
+    // What it took before may only have filled the system's buffers.
+    watched.windowBytes = watched.windowMs = watched.windowLongest = 0;
   }
   if (watched.state !== "doubtful") return;
   const lasted = now - watched.doubtAt;

@@ -55,7 +55,7 @@ export interface LineServerOptions extends Omit<TalkerOptions, "wakeAll" | "endO
 export class LineServer {
   /** What is carried. */
   readonly talker: Talker;
-  /** Number of the present round. */
+  /** Number of the present round. While nothing happens, looks at slow readers count as rounds, too. */
   turn = 0;
   readonly #options: LineServerOptions;
   readonly #clients = new Set<ClientConnection>();
@@ -73,6 +73,8 @@ export class LineServer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
   #stopped: (() => void) | undefined;
+  /** The round at the last look at slow readers. */
+  #checkedTurn = 0;
   /** Bytes read since the last round. */
   #read = 0;
   #refused = 0;
@@ -376,6 +378,8 @@ export class LineServer {
   };
 
   #checkFlow(now: number): void {
+    if (this.turn === this.#checkedTurn) this.turn++;
+    this.#checkedTurn = this.turn;
     const { drop, keep, cut } = this.#flow.check(now);
     for (const client of drop) {
       this.#lost++;

@@ -82,6 +82,19 @@ Deno.test("line server: one that takes nothing doesn't hold up the other", async
   await leave(server, bob, stuck);
 });
 
+Deno.test("line server: turns go on while a slow reader is waited for in silence", async () => {
+  const { server, connect } = serve();
+  const bob = connect(), slow = connect();
+  slow.takes = 0;
+  for (let i = 0; i < 2_000; i++) bob.arrives(`${i} ${"x".repeat(1000)}\n`);
+  await bob.until(() => bob.written.includes("1999 xxx"));
+  while (server.slowReaders === 0) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  // Or what it takes at last would count as taken at once.
+  const { turn } = server;
+  while (server.turn < turn + 3) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  await leave(server, bob, slow);
+});
+
 Deno.test("line server: what was asked before the end of the input is answered before the close", async () => {
   const { server, connect } = serve();
   const bob = connect();
