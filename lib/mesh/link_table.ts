@@ -60,6 +60,8 @@ export class LinkTable {
     if (existing !== undefined) {
       const reason = `${self.name} and ${hello.name} are linked already`;
       if (this.#stays(existing, link, hello)) return this.drop(link, "duplicate", reason);
+      // The two stay neighbours meanwhile.
+      link.hasTold = existing.hasTold && isSameLife(existing, hello);
       this.drop(existing, "duplicate", reason);
     }
     link.transition("accept", { peer: hello, version: decision.version, since: now });
@@ -175,6 +177,10 @@ export class LinkTable {
       }
     }
   }
+}
+
+function isSameLife({ phase }: Link, { incarnation }: IAm): boolean {
+  return phase.name === "up" && phase.peer.incarnation === incarnation;
 }
 
 /** The identity in an I-AM. */

@@ -52,8 +52,12 @@ export class Link {
   roundTrip: number | undefined;
   /** The fetch under way. */
   fetch: Fetch | null = null;
-  /** Records of state to be sent, by origin and kind. */
+  /** Whether the peer has told all that it knows: only then it is told to others as a neighbour. */
+  hasTold = false;
+  /** Records of state to be sent, by origin and kind, but those of the kind topology. */
   readonly states = new Map<string, Uint8Array>();
+  /** Those of the kind topology, by origin: sent behind the others. */
+  readonly topology = new Map<NodeId, Uint8Array>();
 
   constructor(
     /** The driver's number for it. */

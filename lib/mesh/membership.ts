@@ -6,6 +6,11 @@
  *
  * Changes are collected for some ms. Messages go at once, but what a node said of itself before a
  * message goes before it on each link, where it is urgent: so it is before it everywhere.
+ *
+ * A node tells of a link only when the peer has told all that it knows (as OSPF does, RFC 2328), and
+ * sends what it knows before it tells of its links. So whoever learns of a new way to a node has that
+ * node's latest state already: after a partition no old state is taken for the present one, nor an
+ * old link for one that is still there.
  */
 import type { NodeId } from "../wire/mesh_bytes.ts";
 import { encodeStateRecord, joinStateRecords, type StateRecord } from "../wire/mesh_message.ts";
@@ -56,6 +61,8 @@ export class Membership {
   #sweepDue = Infinity;
   #ownChanged = true;
   #leaving = false;
+  // The links that this node last told.
+  #told: string | undefined;
   // When the graph is looked at again; Infinity when it has not changed.
   #graphDue = Infinity;
 
@@ -139,7 +146,7 @@ export class Membership {
   /** Sends everything to a new peer. */
   sendAll(link: Link): void {
     for (const [id, kinds] of this.#kept) {
-      for (const [kind, { bytes }] of kinds) link.states.set(`${id}/${kind}`, bytes);
+      for (const [kind, { bytes }] of kinds) enqueue(link, id, kind, bytes);
     }
     this.#schedule();
   }
@@ -154,10 +161,12 @@ export class Membership {
     const { self } = this.context;
     for (const record of records) {
       if (record.origin !== self.id) {
-        if (!this.#isNews(record)) continue;
-        // How urgent it was is not known here. It comes no more often than its node sends it.
-        this.#urgent.add(record.origin);
-        this.#accept(record, link);
+        if (this.#isNews(record)) {
+          // How urgent it was is not known here. It comes no more often than its node sends it.
+          this.#urgent.add(record.origin);
+          this.#accept(record, link);
+        }
+        if (record.origin === link.peer && record.kind === KIND_TOPOLOGY) this.#hasTold(link);
         continue;
       }
       if (record.incarnation > self.incarnation) {
@@ -169,6 +178,13 @@ export class Membership {
         throw new ForgedError(`A state of kind ${record.kind} claims to be ours`);
       }
     }
+  }
+
+  // The peer's own links are the last that it sends of what it knows.
+  #hasTold(link: Link): void {
+    if (link.hasTold) return;
+    link.hasTold = true;
+    this.linksChanged();
   }
 
   #isNews(record: StateRecord): boolean {
@@ -213,9 +229,8 @@ export class Membership {
     kinds.set(kind, kept);
     this.#count++;
     this.#bytes += record.payload.length;
-    const key = `${origin}/${kind}`;
     for (const link of this.context.up.values()) {
-      if (link !== source) link.states.set(key, kept.bytes);
+      if (link !== source) enqueue(link, origin, kind, kept.bytes);
     }
     this.#schedule();
     if (this.#present.get(origin) === incarnation) this.#show(record);
@@ -253,28 +268,42 @@ export class Membership {
     this.#due = Infinity;
     if (this.#ownChanged) {
       this.#ownChanged = false;
-      const { name } = this.context.self;
-      const links = [...this.context.up.keys()];
-      this.set(KIND_TOPOLOGY, encodeNodeRecord({ name, links, leaving: this.#leaving }));
+      this.#tellLinks();
       this.#due = Infinity;
     }
     for (const link of this.context.up.values()) this.#sendStates(link);
     this.#urgent.clear();
   }
 
+  #tellLinks(): void {
+    const links = [...this.context.up.values()].filter(({ hasTold }) => hasTold)
+      .map(({ peer }) => peer as NodeId);
+    const told = `${this.#leaving} ${links.sort()}`;
+    if (told === this.#told) return;
+    this.#told = told;
+    const { name } = this.context.self;
+    this.set(KIND_TOPOLOGY, encodeNodeRecord({ name, links, leaving: this.#leaving }));
+  }
+
   #sendStates(link: Link): void {
+    const { self, effects } = this.context;
     let chunk: Uint8Array[] = [];
     let bytes = 0;
-    for (const record of link.states.values()) {
-      chunk.push(record);
-      bytes += record.length;
-      if (bytes < STATE_CHUNK_BYTES) continue;
-      this.context.effects.send(link.id, joinStateRecords(chunk));
-      chunk = [];
-      bytes = 0;
+    // Our own links say that this was all.
+    const own = link.topology.get(self.id);
+    if (own !== undefined && link.topology.delete(self.id)) link.topology.set(self.id, own);
+    for (const records of [link.states, link.topology]) {
+      for (const record of records.values()) {
+        chunk.push(record);
+        bytes += record.length;
+        if (bytes < STATE_CHUNK_BYTES) continue;
+        effects.send(link.id, joinStateRecords(chunk));
+        chunk = [];
+        bytes = 0;
+      }
+      records.clear();
     }
-    if (chunk.length > 0) this.context.effects.send(link.id, joinStateRecords(chunk));
-    link.states.clear();
+    if (chunk.length > 0) effects.send(link.id, joinStateRecords(chunk));
   }
 
   #updateReachable(): void {
@@ -328,4 +357,9 @@ export class Membership {
       if (kinds.size === 0) this.#kept.delete(id);
     }
   }
+}
+
+function enqueue(link: Link, origin: NodeId, kind: number, bytes: Uint8Array): void {
+  if (kind === KIND_TOPOLOGY) link.topology.set(origin, bytes);
+  else link.states.set(`${origin}/${kind}`, bytes);
 }

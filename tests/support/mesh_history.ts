@@ -1,6 +1,7 @@
 /**
  * A random history of a mesh, and what must be true of it whatever happened: while it runs, no
- * message comes twice or out of its origin's order; when everything is quiet again, all that are
+ * message comes twice or out of its origin's order, and no announcement that was made while the two
+ * were apart is told; when everything is quiet again, all that are
  * connected have the same messages and know the true graph, questions and direct messages end as
  * they should, and nothing is left over in the tables.
  */
@@ -8,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { DirectMessage, Gap, GatherResult, SendOutcome } from "../../lib/mesh/context.ts";
 import type { NodeId } from "../../lib/mesh/identity.ts";
 import type { Delivery } from "../../lib/mesh/observers.ts";
+import { PresenceWatch } from "./mesh_presence.ts";
 import { type Cable, MeshSimulator, SIM_KIND, type SimNode } from "./mesh_simulator.ts";
 import { build, WIRINGS } from "./mesh_wiring.ts";
 
@@ -48,6 +50,7 @@ const SETTLE = 9_000;
 /** One history: `run` throws when something that must hold does not. */
 export class MeshHistory {
   readonly simulator: MeshSimulator;
+  readonly #watch = new PresenceWatch(() => this.simulator);
   readonly #memories = new Map<SimNode, Memory>();
   readonly #published = new Map<string, { readonly at: number; readonly by: SimNode }>();
   readonly #sent = new Map<string, Sent>();
@@ -62,9 +65,15 @@ export class MeshHistory {
       seed: options.seed,
       observer: {
         delivered: (host, delivery) => this.#delivered(host, delivery),
-        stateChanged: (host, { origin, payload }) =>
-          void this.#memory(host).presence.set(origin, decoder.decode(payload)),
-        unreachable: (host, id) => void this.#memory(host).presence.delete(id),
+        stateChanged: (host, change) => {
+          this.#memory(host).presence.set(change.origin, decoder.decode(change.payload));
+          this.#watch.stateChanged(host, change);
+        },
+        reachable: (host, id) => this.#watch.reachable(host, id),
+        unreachable: (host, id) => {
+          this.#memory(host).presence.delete(id);
+          this.#watch.unreachable(host, id);
+        },
         received: (host, message) => this.#received(host, message),
         requested: (host, request) => {
           if (this.#mute.has(host)) return;
@@ -136,7 +145,7 @@ export class MeshHistory {
     const roll = dice.random();
     if (alive.length === 0) this.#start(dice.pick(nodes));
     else if (roll < 0.5) this.#speak(dice.pick(alive));
-    else if (roll < 0.55) this.#setPresence(dice.pick(alive));
+    else if (roll < 0.55) this.#watch.announce(dice.pick(alive));
     else if (roll < 0.6) this.#sendDirect(dice.pick(alive));
     else if (roll < 0.65) this.#ask(dice.pick(alive));
     else if (roll < 0.75 && up.length > 0) {
@@ -154,6 +163,7 @@ export class MeshHistory {
     const withMemory = this.simulator.dice.chance(0.6);
     if (!withMemory) this.#memories.delete(host);
     else this.#memory(host).presence.clear();
+    this.#watch.started(host);
     this.simulator.start(host, withMemory);
   }
 
@@ -166,14 +176,6 @@ export class MeshHistory {
       this.#published.set(decoder.decode(payload), { at, by: host });
     }
     simulator.on(host, (node) => node.publish(SIM_KIND.speech, payloads, { now: at, time: at }));
-  }
-
-  #setPresence(host: SimNode): void {
-    const state = encoder.encode(`presence ${this.#words++}`);
-    this.simulator.on(
-      host,
-      (node) => node.setState(SIM_KIND.presence, state, this.simulator.now),
-    );
   }
 
   #sendDirect(host: SimNode, to?: NodeId): Sent {

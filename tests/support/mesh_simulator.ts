@@ -19,6 +19,7 @@ import { Dice, seededRandom } from "./random.ts";
 export interface SimObserver {
   delivered?(node: SimNode, delivery: Delivery): void;
   stateChanged?(node: SimNode, change: StateChange): void;
+  reachable?(node: SimNode, id: NodeId): void;
   unreachable?(node: SimNode, id: NodeId): void;
   received?(node: SimNode, message: DirectMessage): void;
   requested?(node: SimNode, request: DirectRequest): void;
@@ -156,6 +157,7 @@ export class MeshSimulator {
           this.#close(host, link);
         },
         linkDown: (_link, peer) => this.#redial(host, peer.id),
+        reachable: (id) => observer.reachable?.(host, id),
         unreachable: (id) => observer.unreachable?.(host, id),
         gap: (gap) => observer.gap?.(host, gap),
       },
@@ -353,6 +355,18 @@ export class MeshSimulator {
       graph.get(b.id)!.add(a.id);
     }
     return new Map([...graph].map(([id, links]) => [id, [...links].sort()]));
+  }
+
+  /** The machines that a chain of open connections on cables that are up leads to, this one included. */
+  connected(host: SimNode): Set<SimNode> {
+    const found = new Set([host]);
+    for (const at of found) {
+      for (const { cable, ends } of at.connections.values()) {
+        if (cable.state !== "up" || !ends.every(({ open }) => open)) continue;
+        for (const end of ends) if (end.host.node !== undefined) found.add(end.host);
+      }
+    }
+    return found;
   }
 
   /** The machines that can reach each other, component by component. */

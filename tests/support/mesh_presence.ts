@@ -1,0 +1,103 @@
+/** What the clients of simulated servers are told of the others: who is back, who is lost, who came. */
+import type { NodeId } from "../../lib/mesh/identity.ts";
+import type { StateChange } from "../../lib/mesh/observers.ts";
+import { type MeshSimulator, SIM_KIND, type SimNode } from "./mesh_simulator.ts";
+
+/** Ms for which an announcement may be on its way to nodes on the same side. */
+const ON_ITS_WAY = 2_000;
+
+/** An announcement of a node. */
+interface Announced {
+  readonly at: number;
+  /** The nodes that were apart from it, and knew it. */
+  readonly apart: ReadonlySet<SimNode>;
+}
+
+/** What one node shows of another. */
+interface Shown {
+  /** The announcements up to this one are told or past; undefined before a state came. */
+  last: number | undefined;
+  /** Since when it is reachable. */
+  readonly since: number;
+}
+
+/**
+ * Keeps presence as the talker does: the state is the number of announcements so far; the first that
+ * is seen of a node that became reachable is where one stands, each later one tells what is new.
+ */
+export class PresenceWatch {
+  /** What each node was told, as `back n3` or `lost n3`, since it was last cleared. */
+  readonly told = new Map<SimNode, string[]>();
+  readonly #announced = new Map<string, Announced[]>();
+  readonly #shown = new Map<SimNode, Map<NodeId, Shown>>();
+  readonly #simulator: () => MeshSimulator;
+
+  /** Watches a simulator, which has the methods here as its observer. */
+  constructor(simulator: () => MeshSimulator) {
+    this.#simulator = simulator;
+  }
+
+  /** A node announces something. */
+  announce(host: SimNode): void {
+    const simulator = this.#simulator();
+    const all = this.#of(host.id, host.life);
+    const connected = simulator.connected(host);
+    const isApart = (other: SimNode) =>
+      !connected.has(other) && !this.#shown.get(other)?.has(host.id);
+    all.push({ at: simulator.now, apart: new Set(simulator.nodes.filter(isApart)) });
+    const state = new TextEncoder().encode(`${host.life} ${all.length}`);
+    simulator.on(host, (node) => node.setState(SIM_KIND.presence, state, simulator.now));
+  }
+
+  #of(id: NodeId, life: number): Announced[] {
+    const key = `${id} ${life}`;
+    let all = this.#announced.get(key);
+    if (all === undefined) this.#announced.set(key, all = []);
+    return all;
+  }
+
+  /** A node is started: it knows nobody yet. */
+  started(host: SimNode): void {
+    this.#shown.delete(host);
+  }
+
+  reachable(host: SimNode, id: NodeId): void {
+    let shown = this.#shown.get(host);
+    if (shown === undefined) this.#shown.set(host, shown = new Map());
+    shown.set(id, { last: undefined, since: this.#simulator().now });
+    this.#tell(host, "back", id);
+  }
+
+  unreachable(host: SimNode, id: NodeId): void {
+    this.#shown.get(host)?.delete(id);
+    this.#tell(host, "lost", id);
+  }
+
+  #tell(host: SimNode, what: string, id: NodeId): void {
+    const index = this.#simulator().nodes.find((other) => other.id === id)?.index;
+    const told = this.told.get(host);
+    if (told === undefined) this.told.set(host, [`${what} n${index}`]);
+    else told.push(`${what} n${index}`);
+  }
+
+  /** A state came. @throws {Error} when that tells what happened while the two were apart. */
+  stateChanged(host: SimNode, { origin, payload }: StateChange): void {
+    const shown = this.#shown.get(host)?.get(origin);
+    if (shown === undefined) return;
+    const [life, last] = new TextDecoder().decode(payload).split(" ").map(Number) as [
+      number,
+      number,
+    ];
+    const from = shown.last;
+    shown.last = last;
+    if (from === undefined) return;
+    for (const [i, { at, apart }] of this.#of(origin, life).slice(from, last).entries()) {
+      if (!apart.has(host) || at > shown.since - ON_ITS_WAY) continue;
+      throw new Error(
+        `n${host.index} is told announcement ${
+          from + i + 1
+        } of ${origin}, made while they were apart`,
+      );
+    }
+  }
+}
