@@ -7,6 +7,7 @@
 import { AddressError, parseListen, parseTarget } from "../lib/net/address.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
 import { MAX_LINE_BYTES, MAX_SERVER_NAME } from "../lib/wire/limits.ts";
+import { MAX_NAME_BYTES } from "../lib/wire/mesh_limits.ts";
 import { parseNick } from "../lib/wire/nick.ts";
 import { encodeText } from "../lib/wire/text.ts";
 
@@ -26,8 +27,21 @@ export function nickComplaint(text: string): string | undefined {
 /** For the name of a server. */
 export function nameComplaint(text: string): string | undefined {
   return /^[^\s\p{C}@*]+$/u.test(text) && [...text].length <= MAX_SERVER_NAME
-    ? undefined
+    ? bytesComplaint(text)
     : `it must be 1 to ${MAX_SERVER_NAME} characters without blanks, @ or *`;
+}
+
+/** For the name of a mesh. */
+export function meshComplaint(text: string): string | undefined {
+  return bytesComplaint(text);
+}
+
+// What is longer could be told to no other node.
+function bytesComplaint(name: string): string | undefined {
+  const { length } = encodeText(name);
+  return length <= MAX_NAME_BYTES
+    ? undefined
+    : `it has ${length} bytes of UTF-8: ${MAX_NAME_BYTES} are the most`;
 }
 
 /** For an address to listen at. */

@@ -24,7 +24,7 @@ import { MAX_LINE_BYTES } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
 import { beaconFlags } from "./beacon_flags.ts";
-import { LINK_PORT, listenComplaint, nameComplaint } from "./flag_checks.ts";
+import { LINK_PORT, listenComplaint, meshComplaint, nameComplaint } from "./flag_checks.ts";
 import {
   linkListener,
   listen,
@@ -83,6 +83,7 @@ const command = defineCommand({
       placeholder: "NAME",
       defaultText: "unnamed",
       help: "Join the mesh of this name: link to the servers of it that are found.",
+      check: meshComplaint,
     },
     autoPeer: {
       kind: "boolean",

@@ -8,7 +8,7 @@ import { commonFlags } from "../lib/cli/common_flags.ts";
 import { defineCommand } from "../lib/cli/flags.ts";
 import { MAX_ANSWER_MS, MAX_CLIENTS, MAX_CLIENTS_PER_ADDRESS } from "../lib/wire/limits.ts";
 import { beaconFlags } from "./beacon_flags.ts";
-import { listenComplaint, nameComplaint, peerComplaint } from "./flag_checks.ts";
+import { listenComplaint, meshComplaint, nameComplaint, peerComplaint } from "./flag_checks.ts";
 import { securityFlags } from "./security_flags.ts";
 
 /** Who may be an operator. */
@@ -82,6 +82,7 @@ export const serverCommand = defineCommand({
       defaultText: "unnamed",
       help:
         "Join the mesh of this name: link to the servers of it that are found. Implies --peer-listen 0.",
+      check: meshComplaint,
     },
     autoPeer: {
       kind: "boolean",

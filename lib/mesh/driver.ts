@@ -12,6 +12,7 @@ import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";
 import type { Identity, NodeId } from "./identity.ts";
 import { Keepers, keyOf } from "./keepers.ts";
 import { LINK_QUEUE_BYTES, LINK_STUCK_MS, SPEAKERS_WAIT_BYTES } from "./limits.ts";
+import { leadsTo, type LinkEntry, nameOf } from "./link_entry.ts";
 import { LinkListeners } from "./link_listeners.ts";
 import type { LinkId } from "./links.ts";
 import type { Published } from "./broadcast.ts";
@@ -46,15 +47,12 @@ export interface MeshDriverOptions {
   store?: MeshStore | undefined;
 }
 
-interface LinkEntry {
-  readonly framed: FramedLink;
-  /** Where it was made to, when it was made here. */
-  readonly to: string | undefined;
-  /** Made by the joiner, which may drop it. */
-  readonly joined: boolean;
-  /** Told once how it went. */
-  settle: ((outcome: LinkOutcome) => void) | undefined;
-  peer: Identity | undefined;
+/** How one link is made. */
+export interface DialOptions {
+  /** By a joiner, which may drop it. @default false */
+  readonly joined?: boolean;
+  /** Gives the connecting up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A node with its links. */
@@ -87,7 +85,7 @@ export class MeshDriver implements LinkOwner {
     this.#keepers = new Keepers({
       random: options.random,
       links: () => this.#links.values(),
-      connect: (to) => this.connect(to),
+      connect: (to, signal) => this.connect(to, signal),
       failed: options.failed,
     });
     this.node = new MeshNode({
@@ -164,16 +162,20 @@ export class MeshDriver implements LinkOwner {
     this.#listeners.add(listener);
   }
 
-  /** Makes a link, once. Resolves with nothing when it is up, else with the reason why it isn't. */
-  async connect(to: Endpoint): Promise<string | undefined> {
-    const outcome = await this.dial(to);
+  /**
+   * Makes a link, once. Resolves with nothing when it is up, else with the reason why it isn't, which is
+   * told to nobody else. The signal gives the connecting up.
+   */
+  async connect(to: Endpoint, signal?: AbortSignal): Promise<string | undefined> {
+    const outcome = await this.dial(to, { signal });
     return outcome.type === "failed" ? outcome.reason : undefined;
   }
 
   /** As {@linkcode connect}, and tells more. A link that is `joined` may be dropped by {@linkcode drop}. */
-  async dial(to: Endpoint, { joined = false } = {}): Promise<LinkOutcome> {
+  async dial(to: Endpoint, options: DialOptions = {}): Promise<LinkOutcome> {
+    const { joined = false, signal } = options;
     if (this.#stopped) return failed("this node stops");
-    const attempt = await tryToConnect(this.#options.connect, to);
+    const attempt = await tryToConnect(this.#options.connect, to, signal);
     if ("outcome" in attempt) return attempt.outcome;
     const { connection } = attempt;
     if (this.#stopped) {
@@ -227,23 +229,20 @@ export class MeshDriver implements LinkOwner {
   }
 
   /**
-   * Ends the link to the peer of that name, or at that address, and stops keeping it up. Returns how
-   * many links (or attempts at one) that ended.
+   * Ends the link to the peer of that name, or at that address, and stops keeping up links to that peer,
+   * whichever side made the one that is there. Returns how many links (or attempts at one) that ended.
    */
   kill(which: string | Endpoint): number {
-    const key = typeof which === "string" ? undefined : keyOf(which);
+    const meant = [...this.#links.values()].filter((entry) => leadsTo(which, entry));
+    const nodes = new Set(meant.flatMap(({ peer }) => peer === undefined ? [] : [peer.id]));
+    const unkept = this.#keepers.unkeep(which, nodes);
     let ended = 0;
-    for (const [id, { to, peer, framed }] of [...this.#links]) {
-      const matches = key === undefined
-        ? peer?.name === which
-        : key === to || key === keyOf(framed.remote);
-      if (!matches) continue;
+    for (const [id, entry] of [...this.#links]) {
+      if (!meant.includes(entry) && !unkept.has(entry.to ?? "")) continue;
       ended++;
-      if (to !== undefined) this.#keepers.unkeep(to);
       this.now((node, now) => node.dropLink(id, "operator", "an operator ended the link", now));
     }
-    if (key !== undefined && this.#keepers.unkeep(key)) ended = Math.max(ended, 1);
-    return ended;
+    return Math.max(ended, unkept.size);
   }
 
   /** Stops reading from the links, or goes on: local readers can't keep up. */
@@ -292,7 +291,9 @@ export class MeshDriver implements LinkOwner {
   ended(link: FramedLink, reason: string): void {
     const entry = this.#links.get(link.id);
     if (entry === undefined) return;
-    log.info("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
+    // One that never was up is no loss; why it could not be is told by whoever knows.
+    const level = entry.peer === undefined ? "debug" : "info";
+    log[level]("Link with {peer} ended: {reason}", { peer: nameOf(entry), reason });
     this.#links.delete(link.id);
     this.#watchers.event();
     this.now((node, now) => node.linkClosed(link.id, now));
@@ -306,7 +307,7 @@ export class MeshDriver implements LinkOwner {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
     entry.peer = peer;
-    this.#keepers.answered(entry, peer.id);
+    this.#keepers.answered(entry, peer);
     const { hostname, port } = entry.framed.remote;
     log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
     entry.settle?.({ type: "up", peer: peer.id });
@@ -323,11 +324,9 @@ export class MeshDriver implements LinkOwner {
   ): void {
     const entry = this.#links.get(link);
     if (entry === undefined) return;
-    if (peer !== undefined) this.#keepers.answered(entry, peer.id);
+    if (peer !== undefined) this.#keepers.answered(entry, peer);
     this.#links.delete(link);
-    const quiet = code === "goodbye" || code === "duplicate" ||
-      (entry.peer === undefined &&
-        this.#said.lately(`${entry.framed.remote.hostname} ${reason}`, performance.now()));
+    const quiet = code === "goodbye" || code === "duplicate" || this.#isTold(entry, reason);
     log[quiet ? "debug" : "warn"]("Link with {peer} ended{by}: {reason}", {
       peer: nameOf(entry),
       by: remote ? " by the other side" : "",
@@ -341,6 +340,13 @@ export class MeshDriver implements LinkOwner {
       this.#judgeCongestion();
       if (code === "operator") this.#watchers.linksChanged(peer?.id);
     });
+  }
+
+  // Why a link never came up: whoever waits for it tells, and the same isn't said again and again.
+  #isTold({ settle, peer, framed }: LinkEntry, reason: string): boolean {
+    if (settle !== undefined) return true;
+    return peer === undefined &&
+      this.#said.lately(`${framed.remote.hostname} ${reason}`, performance.now());
   }
 
   // Making links.
@@ -417,8 +423,4 @@ export class MeshDriver implements LinkOwner {
   published(): void {
     if (this.#links.size > 0) this.#judgeCongestion();
   }
-}
-
-function nameOf({ peer, framed }: LinkEntry): string {
-  return peer?.name ?? keyOf(framed.remote);
 }

@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Distance, distanceOf } from "../link/backoff.ts";
 import { Alarm, keepUp } from "../link/keep_up.ts";
 import type { Endpoint } from "../net/transport.ts";
-import type { NodeId } from "./identity.ts";
+import type { Identity, NodeId } from "./identity.ts";
 
 const log = getLogger(["talker", "mesh"]);
 
@@ -24,8 +24,8 @@ export interface KeepersOptions {
   random: () => number;
   /** The links there are. */
   links: () => Iterable<KeptLink>;
-  /** Makes a link, once; resolves with nothing, or the reason why not. */
-  connect: (to: Endpoint) => Promise<string | undefined>;
+  /** Makes a link, once; resolves with nothing, or the reason why not. Given up when the signal is aborted. */
+  connect: (to: Endpoint, signal: AbortSignal) => Promise<string | undefined>;
   /** An attempt at one failed, for another reason than the one before. */
   failed?: ((to: Endpoint, reason: string) => void) | undefined;
 }
@@ -34,7 +34,7 @@ interface Keeper {
   readonly stop: AbortController;
   readonly alarm: Alarm;
   /** Which node answered there. */
-  peer: NodeId | undefined;
+  peer: Identity | undefined;
 }
 
 /** Keeps links up. Addresses are known by their {@linkcode keyOf}. */
@@ -59,7 +59,7 @@ export class Keepers {
       signal: keeper.stop.signal,
       alarm: keeper.alarm,
       isUp: () => this.#isLinked(key, keeper),
-      attempt: () => this.#options.connect(to),
+      attempt: () => this.#options.connect(to, keeper.stop.signal),
       failed: (reason) => {
         log.warn("Cannot link to {key}: {reason}; trying on", { key, reason });
         this.#options.failed?.(to, reason);
@@ -71,7 +71,7 @@ export class Keepers {
   retry(addresses: readonly Endpoint[], id?: NodeId): void {
     const keys = new Set(addresses.map(keyOf));
     for (const [key, { alarm, peer }] of this.#keepers) {
-      if (!keys.has(key) && (id === undefined || peer !== id)) continue;
+      if (!keys.has(key) && (id === undefined || peer?.id !== id)) continue;
       if (alarm.ring(performance.now())) log.debug("{key} is heard: trying now", { key });
     }
   }
@@ -79,19 +79,32 @@ export class Keepers {
   /** Whether the link to that node, made to that address, is kept up. */
   keeps({ to, peer }: KeptLink): boolean {
     if (to !== undefined && this.#keepers.has(to)) return true;
-    return peer !== undefined && [...this.#keepers.values()].some((each) => each.peer === peer.id);
+    if (peer === undefined) return false;
+    return [...this.#keepers.values()].some((each) => each.peer?.id === peer.id);
   }
 
   /** Who answered where: the link that stays to it may be the one that it made. */
-  answered({ to }: KeptLink, id: NodeId): void {
+  answered({ to }: KeptLink, peer: Identity): void {
     const keeper = to === undefined ? undefined : this.#keepers.get(to);
-    if (keeper !== undefined) keeper.peer = id;
+    if (keeper !== undefined) keeper.peer = peer;
   }
 
-  /** Stops keeping it up. Returns whether it was. */
-  unkeep(key: string): boolean {
-    this.#keepers.get(key)?.stop.abort();
-    return this.#keepers.delete(key);
+  /**
+   * Stops keeping up links to that address, and to where a node of that name or one of `nodes` answered.
+   * Returns the addresses.
+   */
+  unkeep(which: string | Endpoint, nodes: ReadonlySet<NodeId>): Set<string> {
+    const key = typeof which === "string" ? which : keyOf(which);
+    const unkept = new Set<string>();
+    for (const [kept, { stop, peer }] of [...this.#keepers]) {
+      const isMeant = kept === key ||
+        (peer !== undefined && (peer.name === which || nodes.has(peer.id)));
+      if (!isMeant) continue;
+      stop.abort();
+      this.#keepers.delete(kept);
+      unkept.add(kept);
+    }
+    return unkept;
   }
 
   /** Stops keeping anything up. */
@@ -104,7 +117,7 @@ export class Keepers {
   #isLinked(key: string, keeper: Keeper): boolean {
     for (const { to, peer } of this.#options.links()) {
       if (to === key) return true;
-      if (peer !== undefined && keeper.peer === peer.id) return true;
+      if (peer !== undefined && keeper.peer?.id === peer.id) return true;
     }
     return false;
   }

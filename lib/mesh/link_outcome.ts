@@ -5,6 +5,7 @@
  */
 
 import { BACKOFF } from "../link/backoff.ts";
+import { anySignal } from "../net/signals.ts";
 import type { Connection, Endpoint } from "../net/transport.ts";
 import type { NodeId } from "./identity.ts";
 import { distanceTo } from "./keepers.ts";
@@ -17,20 +18,31 @@ export type LinkOutcome =
   | { readonly type: "up"; readonly peer: NodeId }
   | { readonly type: "failed"; readonly reason: string; readonly refused: boolean };
 
+const GIVEN_UP = "it was given up";
+
 /** An attempt that failed. */
 export function failed(reason: string, refused = false): LinkOutcome {
   return { type: "failed", reason, refused };
 }
 
-/** Connects within the time for that distance; gives the connection, or why there is none. */
+/**
+ * Connects within the time for that distance, or until the signal is aborted; gives the connection, or
+ * why there is none.
+ */
 export async function tryToConnect(
   connect: Connect,
   to: Endpoint,
+  signal?: AbortSignal,
 ): Promise<{ connection: Connection } | { outcome: LinkOutcome }> {
   const { attemptTimeout } = BACKOFF[distanceTo(to)];
+  const either = anySignal(AbortSignal.timeout(attemptTimeout), signal);
   try {
-    return { connection: await connect(to, AbortSignal.timeout(attemptTimeout)) };
+    const connection = await connect(to, either);
+    if (signal?.aborted !== true) return { connection };
+    connection.close();
+    return { outcome: failed(GIVEN_UP) };
   } catch (error) {
+    if (signal?.aborted === true) return { outcome: failed(GIVEN_UP) };
     if (error instanceof DOMException && error.name === "TimeoutError") {
       return { outcome: failed(`no answer within ${attemptTimeout / 1000} s`) };
     }

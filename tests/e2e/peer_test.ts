@@ -220,6 +220,7 @@ Deno.test("peer: exit codes", async () => {
     [["--listen", "kitchen"], 2, /--listen is "kitchen"; that is no address/],
     [["--lissen", "0"], 2, /nearest is --listen/],
     [[links, "--name", "a b"], 2, /--name is "a b"; it must be 1 to 64/],
+    [[links, "--mesh", "x".repeat(256)], 2, /--mesh is .*256 bytes of UTF-8: 255/],
     [["nowhere", "--map", "--timeout", "0.3"], 1, /^talker: Cannot link to nowhere: .*\n$/],
     [["--listen", links], 1, /Cannot listen on .*: the address is in use/],
     [

@@ -104,6 +104,8 @@ Deno.test("Wrong usage: exit 2 and one line", async () => {
     [["--name", "two words"], /two words/],
     [["--name", ""], /name/],
     [["--name", "a@b"], /a@b/],
+    [["--name", "\u{10400}".repeat(64)], /--name\b.*256 bytes.*255/],
+    [["--mesh", "x".repeat(256)], /--mesh\b.*256 bytes.*255/],
     [["surplus"], /surplus/],
   ];
   const results = wrong.map(([args]) => runTalker(["server", "--host", "127.0.0.1", ...args]));

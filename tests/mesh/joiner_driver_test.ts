@@ -181,3 +181,53 @@ Deno.test("driver: retry knows who answered at an address", async () => {
   a.driver.retry([], again.id);
   await a.until("they are linked again", () => a.peers.length === 1);
 });
+
+Deno.test("driver: kill ends the attempts at a peer whose own link is the one that is there", async () => {
+  for (const by of ["name", "address"]) {
+    await using a = new Node("a");
+    await using b = new Node("b");
+    b.driver.keep(a.address);
+    await b.until("they are linked", () => b.peers.length === 1);
+    // Of two links the one that the lower id made stays.
+    assertEquals(await a.driver.connect(b.address), undefined);
+    const incoming = () => b.driver.node.peers().find(({ initiator }) => !initiator);
+    await b.until("that of the other side stays", () => incoming() !== undefined);
+    const address = b.driver.addressOf(incoming()!.link)!;
+    assertEquals(b.driver.kill(by === "name" ? "a" : address), 1, by);
+    assertEquals(b.driver.kill(a.address), 0, "nothing is tried any more");
+  }
+});
+
+Deno.test("driver: kill by name ends the attempts at who answered, and is away", async () => {
+  await using a = new Node("a");
+  {
+    await using b = new Node("b");
+    a.driver.keep(b.address);
+    await a.until("they are linked", () => a.peers.length === 1);
+  }
+  await a.until("the link has ended", () => a.peers.length === 0);
+  assertEquals(a.driver.kill("c"), 0);
+  assertEquals(a.driver.kill("b"), 1);
+  assertEquals(a.driver.kill("b"), 0);
+});
+
+Deno.test("driver: kill ends the attempt that is under way", async () => {
+  const far = { hostname: "192.0.2.1", port: 7000 };
+  const begun = Promise.withResolvers<AbortSignal>();
+  const { identity } = new Node("a").driver.node;
+  const keeper = new MeshDriver({
+    identity,
+    random: Math.random,
+    connect: (_to, signal) => {
+      begun.resolve(signal);
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    },
+  });
+  keeper.keep(far);
+  const signal = await begun.promise;
+  assertEquals(keeper.kill(far), 1);
+  assert(signal.aborted);
+  await keeper.stop();
+});
