@@ -100,12 +100,21 @@ export interface MeshCounters {
   relayed: number;
 }
 
+/** A peer that another link is to come up to. */
+export interface Handover {
+  readonly incarnation: number;
+  /** If none came until then, the link is lost. */
+  readonly until: number;
+}
+
 /** Shared by the parts of one node. */
 export class MeshContext {
   now = 0;
   readonly links = new Map<LinkId, Link>();
   /** The links that are up, by peer. */
   readonly up = new Map<NodeId, Link>();
+  /** Peers whose link has given way to another one, which is not up yet: they stay neighbours. */
+  readonly handovers = new Map<NodeId, Handover>();
   readonly counters: MeshCounters = {
     published: 0,
     delivered: 0,

@@ -112,6 +112,12 @@ export const SILENT_AFTER = 4_000;
 /** Ms of silence after which a new link to the same peer may replace this one. */
 export const SUSPECT_AFTER = 2_200;
 
+/**
+ * Ms for which a peer stays a neighbour when it dropped a link for another one that isn't up here yet:
+ * the reason may overtake the I-AM.
+ */
+export const HANDOVER = 1_000;
+
 /** Ms after which a routed message without acknowledgement takes another path; doubled each time. */
 export const ROUTE_RETRY = 400;
 

@@ -5,7 +5,7 @@ import { MeshFrameError } from "../wire/mesh_bytes.ts";
 import { type IAm, PROTOCOL_VERSIONS, type RefusalCode } from "../wire/mesh_message.ts";
 import type { MeshContext } from "./context.ts";
 import { compareLinks, decideHello, type Identity, newNonce, type NodeId } from "./identity.ts";
-import { HEARTBEAT_EVERY, MAX_LINKS } from "./limits.ts";
+import { HANDOVER, HEARTBEAT_EVERY, MAX_LINKS } from "./limits.ts";
 import { decideHeartbeat, isSuspect, Link, type LinkId, smoothRoundTrip } from "./links.ts";
 
 /** What the links cause elsewhere. */
@@ -14,6 +14,8 @@ export interface LinkHooks {
   up(link: Link): void;
   /** A link that was up is gone. */
   down(link: Link): void;
+  /** Another link to a peer was expected, and did not come up. */
+  handoverFailed(): void;
   /** The incarnation in which the topology shows a node alive, if it does. */
   aliveAs(id: NodeId): number | undefined;
 }
@@ -60,14 +62,24 @@ export class LinkTable {
     if (existing !== undefined) {
       const reason = `${self.name} and ${hello.name} are linked already`;
       if (this.#stays(existing, link, hello)) return this.drop(link, "duplicate", reason);
-      // The two stay neighbours meanwhile.
-      link.hasTold = existing.hasTold && isSameLife(existing, hello);
+      this.#expectAnother(existing);
       this.drop(existing, "duplicate", reason);
     }
+    link.hasTold = context.handovers.get(hello.id)?.incarnation === hello.incarnation;
+    context.handovers.delete(hello.id);
     link.transition("accept", { peer: hello, version: decision.version, since: now });
     context.up.set(hello.id, link);
     this.hooks.up(link);
     context.tell(() => context.effects.linkUp?.(link.id, identityOf(hello)));
+  }
+
+  // The two stay neighbours meanwhile.
+  #expectAnother({ phase, hasTold }: Link): void {
+    if (phase.name !== "up" || !hasTold) return;
+    const until = this.context.now + HANDOVER;
+    const { id, incarnation } = phase.peer;
+    this.context.handovers.set(id, { incarnation, until });
+    this.#heartbeatDue = Math.min(this.#heartbeatDue, until);
   }
 
   // Drops our link to a former life of a peer, when that has been silent for long: most likely the
@@ -98,6 +110,7 @@ export class LinkTable {
   newerLife(id: NodeId, incarnation: number): void {
     const { context } = this;
     if (id === context.self.id) return this.#cloned();
+    context.handovers.delete(id);
     const link = context.up.get(id);
     if (link?.phase.name !== "up" || link.phase.peer.incarnation >= incarnation) return;
     const { name } = link.phase.peer;
@@ -133,6 +146,7 @@ export class LinkTable {
 
   /** A link ends with a reason; `remote` when the peer gave it. */
   end(link: Link, code: RefusalCode | "goodbye", reason: string, remote: boolean): void {
+    if (code === "duplicate" && remote) this.#expectAnother(link);
     this.forget(link, "refuse");
     const { hello } = link;
     this.context.effects.drop(link.id, code, reason, remote, hello && identityOf(hello));
@@ -176,11 +190,11 @@ export class LinkTable {
         this.#heartbeatDue = Math.min(this.#heartbeatDue, decision.until);
       }
     }
+    for (const [id, { until }] of context.handovers) {
+      if (now < until) this.#heartbeatDue = Math.min(this.#heartbeatDue, until);
+      else if (context.handovers.delete(id)) this.hooks.handoverFailed();
+    }
   }
-}
-
-function isSameLife({ phase }: Link, { incarnation }: IAm): boolean {
-  return phase.name === "up" && phase.peer.incarnation === incarnation;
 }
 
 /** The identity in an I-AM. */

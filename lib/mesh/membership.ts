@@ -276,8 +276,8 @@ export class Membership {
   }
 
   #tellLinks(): void {
-    const links = [...this.context.up.values()].filter(({ hasTold }) => hasTold)
-      .map(({ peer }) => peer as NodeId);
+    const links = [...this.context.handovers.keys()];
+    for (const [id, { hasTold }] of this.context.up) if (hasTold) links.push(id);
     const told = `${this.#leaving} ${links.sort()}`;
     if (told === this.#told) return;
     this.#told = told;

@@ -104,6 +104,7 @@ export class MeshNode {
         this.#broadcast.linkDown(link);
         this.#membership.linksChanged();
       },
+      handoverFailed: () => this.#membership.linksChanged(),
       aliveAs: (id) => this.#membership.incarnationOf(id),
     });
     this.#routes = new Routes(

@@ -99,6 +99,28 @@ Deno.test("mesh node: two links between the same pair become one, the same on bo
   }
 });
 
+Deno.test("mesh node: a link that gives way to another leaves no gap, whichever is heard of first", () => {
+  for (const comes of [true, false]) {
+    const { mesh, kitchen, attic } = pair();
+    mesh.join(kitchen, attic);
+    mesh.pass(100);
+    // That of the lower id stays; what kitchen says on it is overtaken.
+    const link = mesh.open(attic, kitchen);
+    for (const { body } of attic.sent.splice(0)) kitchen.receive(link.number, body);
+    const late = kitchen.sent.filter((frame) => frame.link === link.number);
+    for (const frame of kitchen.sent.splice(0)) {
+      if (!late.includes(frame)) attic.receive(frame.link, frame.body);
+    }
+    for (let i = 0; i < 50; i++) attic.tick(mesh.now += 10);
+    assertEquals(attic.node.peers(), []);
+    if (comes) { for (const { body } of late) attic.receive(link.number, body); }
+    else mesh.cut(link);
+    mesh.pass(2_000);
+    const gap = comes ? ["up kitchen"] : ["unreachable kitchen"];
+    assertEquals(attic.events.slice(2), ["down kitchen", ...gap]);
+  }
+});
+
 // ---------------------------------------------------------------- bad input
 
 const bad: Record<string, (node: HandNode, peer: HandNode) => MeshMessage | Uint8Array> = {

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { PresenceWatch } from "./mesh_presence.ts";
 import { type Cable, MeshSimulator, type SimNode } from "./mesh_simulator.ts";
-import { WIRINGS } from "./mesh_wiring.ts";
+import { build, WIRINGS } from "./mesh_wiring.ts";
 
 /** Ms after which everything is quiet: silence is found in 4 s, links are tried every 2 s. */
 const SETTLE = 9_000;
@@ -28,16 +28,7 @@ export class MeshPartition {
     });
     const { dice } = this.simulator;
     const count = dice.int(4, 12);
-    const pairs = WIRINGS[wiring]!(count, dice);
-    const nodes = Array.from({ length: count }, () => this.simulator.addNode());
-    // What is sent on one link hardly overtakes what was sent on another between the same two.
-    const slow = new Set(nodes.filter(() => dice.chance(0.1)));
-    this.#cables = pairs.map(([i, j]) => {
-      const ends = [nodes[i]!, nodes[j]!] as const;
-      const low = ends.some((end) => slow.has(end)) ? 60 : 1;
-      const dialers = dice.chance(0.3) ? ends : [dice.pick(ends)];
-      return this.simulator.addCable(...ends, { dialers, delay: [low, low + 0.5] });
-    });
+    this.#cables = build(this.simulator, count, WIRINGS[wiring]!(count, dice));
   }
 
   run(): void {

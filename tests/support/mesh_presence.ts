@@ -3,22 +3,22 @@ import type { NodeId } from "../../lib/mesh/identity.ts";
 import type { StateChange } from "../../lib/mesh/observers.ts";
 import { type MeshSimulator, SIM_KIND, type SimNode } from "./mesh_simulator.ts";
 
-/** Ms for which an announcement may be on its way to nodes on the same side. */
-const ON_ITS_WAY = 2_000;
+/** Ms from when a node has a state until its peers show it, at the most: the slowest cable takes 150. */
+const LAST_HOP = 250;
 
 /** An announcement of a node. */
 interface Announced {
   readonly at: number;
-  /** The nodes that were apart from it, and knew it. */
+  /** The nodes that were apart from it, and knew that. */
   readonly apart: ReadonlySet<SimNode>;
 }
 
 /** What one node shows of another. */
 interface Shown {
-  /** The announcements up to this one are told or past; undefined before a state came. */
-  last: number | undefined;
   /** Since when it is reachable. */
   readonly since: number;
+  /** The announcements up to which number had come when. */
+  readonly came: { readonly last: number; readonly at: number }[];
 }
 
 /**
@@ -64,7 +64,7 @@ export class PresenceWatch {
   reachable(host: SimNode, id: NodeId): void {
     let shown = this.#shown.get(host);
     if (shown === undefined) this.#shown.set(host, shown = new Map());
-    shown.set(id, { last: undefined, since: this.#simulator().now });
+    shown.set(id, { since: this.#simulator().now, came: [] });
     this.#tell(host, "back", id);
   }
 
@@ -84,20 +84,29 @@ export class PresenceWatch {
   stateChanged(host: SimNode, { origin, payload }: StateChange): void {
     const shown = this.#shown.get(host)?.get(origin);
     if (shown === undefined) return;
-    const [life, last] = new TextDecoder().decode(payload).split(" ").map(Number) as [
-      number,
-      number,
-    ];
-    const from = shown.last;
-    shown.last = last;
-    if (from === undefined) return;
-    for (const [i, { at, apart }] of this.#of(origin, life).slice(from, last).entries()) {
-      if (!apart.has(host) || at > shown.since - ON_ITS_WAY) continue;
+    const text = new TextDecoder().decode(payload);
+    const [life, last] = text.split(" ").map(Number) as [number, number];
+    const before = shown.came.at(-1)?.last;
+    shown.came.push({ last, at: this.#simulator().now });
+    if (before === undefined) return;
+    for (let number = before + 1; number <= last; number++) {
+      const { at, apart } = this.#of(origin, life)[number - 1]!;
+      if (!apart.has(host) || this.#isOnItsWay(origin, number, at, shown.since - LAST_HOP)) {
+        continue;
+      }
       throw new Error(
-        `n${host.index} is told announcement ${
-          from + i + 1
-        } of ${origin}, made while they were apart`,
+        `n${host.index} is told announcement ${number} of ${origin}, made while they were apart`,
       );
     }
+  }
+
+  // Whether an announcement, made `at`, had not come to all who could hear it by a time. (Also those
+  // who have lost the node and don't know yet.)
+  #isOnItsWay(origin: NodeId, number: number, at: number, by: number): boolean {
+    return this.#simulator().nodes.some((host) => {
+      const shown = this.#shown.get(host)?.get(origin);
+      if (host.node === undefined || shown === undefined || shown.since > at) return false;
+      return !shown.came.some((state) => state.last >= number && state.at <= by);
+    });
   }
 }
