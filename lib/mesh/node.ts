@@ -349,10 +349,16 @@ export class MeshNode {
     this.#broadcast.keepName(id, name);
   }
 
-  /** What is remembered of a kind, in the order of arrival, with its age in ms: also from before the start. */
-  *retained(kind: number, now: number): Generator<{ batch: Batch; age: number }> {
-    for (const { batch, at } of this.#broadcast.log.entries()) {
-      if (batch.kind === kind) yield { batch, age: now - at };
+  /**
+   * What is remembered of a kind, in the order of arrival, with its age in ms: also from before the
+   * start. `past`: said before this node first heard of the origin.
+   */
+  *retained(kind: number, now: number): Generator<{ batch: Batch; age: number; past: boolean }> {
+    const { log, seen } = this.#broadcast;
+    for (const { batch, at } of log.entries()) {
+      if (batch.kind !== kind) continue;
+      const past = batch.last <= (seen.get(batch.origin, batch.incarnation)?.pastEnd ?? 0);
+      yield { batch, age: now - at, past };
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * The lines that were said lately, in memory, in the order in which they arrived here. An entry is a
+ * The lines that were said lately, in memory, in the order in which they arrived here; but those that
+ * were said before this server knew of the speaker's are put among them by their times. An entry is a
  * place in a feed, so that to remember a line costs no copy and no allocation.
  *
  * @module
@@ -54,7 +55,9 @@ export class History {
   readonly #lines: number;
   readonly #maxBytes: number;
   readonly #maxAge: number;
-  // One array a property: the ring is written once for each line, at full speed.
+  // Which entry of the arrays below is at which place of the ring: each is at one, used or not.
+  readonly #order: Uint32Array;
+  // One array a property: they are written once for each line, at full speed.
   readonly #origins: (Origin | undefined)[];
   readonly #sequences: Float64Array;
   readonly #times: Float64Array;
@@ -84,6 +87,7 @@ export class History {
     this.#lines = lines;
     this.#maxBytes = bytes;
     this.#maxAge = age;
+    this.#order = Uint32Array.from({ length: lines }, (_, i) => i);
     this.#origins = new Array<Origin | undefined>(lines).fill(undefined);
     this.#sequences = new Float64Array(lines);
     this.#times = new Float64Array(lines);
@@ -120,8 +124,7 @@ export class History {
     while (
       this.#count === this.#lines || (this.#count > 0 && this.#bytes + to - from > this.#maxBytes)
     ) this.#drop();
-    let at = this.#oldest + this.#count;
-    if (at >= this.#lines) at -= this.#lines;
+    const at = this.#entry(this.#count);
     this.#origins[at] = origin;
     this.#sequences[at] = sequence;
     this.#times[at] = time;
@@ -135,9 +138,33 @@ export class History {
     this.#bytes += to - from;
   }
 
+  /**
+   * As {@linkcode add}, for a line that this server could not hear when it was said: it goes before those
+   * that were said later, by the clocks of their servers, but behind the earlier ones of its own.
+   */
+  recall(...line: Parameters<History["add"]>): void {
+    this.add(...line);
+    const [origin, sequence, time] = line;
+    const recalled = this.#entry(this.#count - 1);
+    let place = this.#count - 1;
+    for (; place > 0; place--) {
+      const before = this.#entry(place - 1);
+      const isOfSame = this.#origins[before]?.prefix === origin.prefix;
+      const isEarlier = isOfSame
+        ? (this.#sequences[before] as number) < sequence
+        : (this.#times[before] as number) <= time;
+      if (isEarlier) break;
+      this.#order[this.#placeOf(place)] = before;
+      // What is before another isn't forgotten later.
+      const arrival = this.#arrivals[before] as number;
+      if (arrival < (this.#arrivals[recalled] as number)) this.#arrivals[recalled] = arrival;
+    }
+    this.#order[this.#placeOf(place)] = recalled;
+  }
+
   /** Forgets what is too old at `time` (milliseconds since 1970). */
   expire(time: number): void {
-    while (this.#count > 0 && time - (this.#arrivals[this.#oldest] as number) > this.#maxAge) {
+    while (this.#count > 0 && time - (this.#arrivals[this.#entry(0)] as number) > this.#maxAge) {
       this.#drop();
     }
   }
@@ -159,7 +186,7 @@ export class History {
     if (!/^[0-9]{1,15}$/.test(digits)) return undefined;
     const sequence = Number(digits);
     for (let i = this.#count - 1; i >= 0; i--) {
-      const at = (this.#oldest + i) % this.#lines;
+      const at = this.#entry(i);
       if (this.#sequences[at] === sequence && this.#origins[at]?.prefix === prefix) {
         return { said: this.#slice(Math.max(i + 1, this.#count - most)), missed: false };
       }
@@ -170,8 +197,18 @@ export class History {
     return { said: this.#slice(Math.max(0, this.#count - most)), missed: true };
   }
 
+  /** Where in the ring the line is that is the one of this number, counted from the oldest. */
+  #placeOf(index: number): number {
+    const at = this.#oldest + index;
+    return at < this.#lines ? at : at - this.#lines;
+  }
+
+  #entry(index: number): number {
+    return this.#order[this.#placeOf(index)] as number;
+  }
+
   #drop(): void {
-    const at = this.#oldest;
+    const at = this.#entry(0);
     const origin = this.#origins[at] as Origin;
     const sequence = this.#sequences[at] as number;
     if (origin !== this.#lastForgotten) {
@@ -183,7 +220,7 @@ export class History {
     this.#bytes -= (this.#to[at] as number) - (this.#from[at] as number);
     this.#segments[at] = this.#origins[at] = undefined;
     this.#nicks[at] = "";
-    this.#oldest = (at + 1) % this.#lines;
+    this.#oldest = (this.#oldest + 1) % this.#lines;
     this.#count--;
   }
 
@@ -202,7 +239,7 @@ export class History {
   #slice(from: number): Said[] {
     const said: Said[] = [];
     for (let i = from; i < this.#count; i++) {
-      const at = (this.#oldest + i) % this.#lines;
+      const at = this.#entry(i);
       const { prefix, server } = this.#origins[at] as Origin;
       said.push({
         id: prefix + this.#sequences[at],

@@ -109,13 +109,14 @@ export class Lines {
     origin: Origin,
     sequence: number,
     time: number,
-    { action, nick, bytes, start, text }: RemoteRecord,
+    { action, nick, bytes, start, text, past }: RemoteRecord,
     arrived: number,
   ): void {
     feed.append(NOTHING, bytes, start);
     const { tail } = feed;
     const to = tail.used - 2;
     const from = to - (bytes.length - text);
-    this.history.add(origin, sequence, time, arrived, nick, action, tail, from, to);
+    const add = past ? "recall" : "add";
+    this.history[add](origin, sequence, time, arrived, nick, action, tail, from, to);
   }
 }

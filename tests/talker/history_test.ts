@@ -88,3 +88,77 @@ Deno.test("history: bounded in lines and bytes, whatever comes", () => {
     );
   }));
 });
+
+// Lines as SERVER NUMBER TIME; those in brackets are past.
+function merged(history: History, lines: readonly string[], now = 1_000_000): string[] {
+  const feed = new Feed(FORMATS[0]);
+  for (const line of lines) {
+    const [, open, server, number, time] = /^(\[?)(\w+) (\d+) (\d+)\]?$/.exec(line)!;
+    feed.append(encodeText("bob: "), encodeText("x"));
+    const to = feed.tail.used - 2;
+    const origin = { prefix: `${server}.1.`, server: server! };
+    const add = open === "[" ? "recall" : "add";
+    history[add](origin, Number(number), Number(time), now, "bob", false, feed.tail, to - 1, to);
+  }
+  return shown(history);
+}
+
+const shown = (history: History) => history.last(99, 0).map(({ id }) => id.replace(".1.", ""));
+
+Deno.test("history: what is past is among the rest by its time, one server's lines in their order", () => {
+  const past = ["[a 1 10]", "[a 2 30]", "[a 3 50]", "[b 1 20]", "[b 2 40]", "[b 3 60]"];
+  assertEquals(merged(new History(), past), ["a1", "b1", "a2", "b2", "a3", "b3"]);
+  // What was heard when it was said stays where it was, whatever its clock says.
+  const live = ["a 1 50", "b 1 10", "a 2 60"];
+  assertEquals(merged(new History(), [...live, "[c 1 55]", "[c 2 5]", "[c 3 99]"]), [
+    "a1",
+    "b1",
+    "c1",
+    "c2",
+    "a2",
+    "c3",
+  ]);
+  // The beginning of what somebody said comes after its news.
+  assertEquals(merged(new History(), ["a 3 10", "[a 1 20]", "[a 2 30]"]), ["a1", "a2", "a3"]);
+});
+
+Deno.test("history: what is past moves nothing behind a line that somebody saw last", () => {
+  const history = new History();
+  merged(history, ["a 1 10", "a 2 30", "[b 1 20]", "[b 2 40]", "a 3 50"]);
+  const after = (id: string) => history.since(id, 99, 0)?.said.map(({ id }) => id);
+  assertEquals(after("a.1.2"), ["b.1.2", "a.1.3"]);
+  assertEquals(after("b.1.1"), ["a.1.2", "b.1.2", "a.1.3"]);
+});
+
+Deno.test("history: a ring that is full, with what is past in it, keeps all it should", () => {
+  const history = new History(5, 1_000, 5_000);
+  const live = Array.from({ length: 8 }, (_, i) => `a ${i + 1} ${10 * i + 10}`);
+  assertEquals(merged(history, live, 1_000), ["a4", "a5", "a6", "a7", "a8"]);
+  merged(history, ["[b 1 75]", "[b 2 78]"], 4_000);
+  assertEquals(shown(history), ["a6", "a7", "b1", "b2", "a8"]);
+  assertEquals(merged(history, ["[c 1 1]", "[c 2 2]", "[c 3 3]"], 4_000).slice(-4), [
+    "a7",
+    "b1",
+    "b2",
+    "a8",
+  ]);
+  merged(history, ["a 9 90", "a 10 100"], 4_000);
+  assertEquals(shown(history), ["b1", "b2", "a8", "a9", "a10"]);
+  // They grow old with the line that they stand before.
+  assertEquals(history.last(99, 6_500).map(({ id }) => id), ["a.1.9", "a.1.10"]);
+});
+
+Deno.test("history: in any order of arrival, the past of many is in the order of time", () => {
+  fc.assert(fc.property(fc.array(fc.nat(3), { maxLength: 60 }), fc.nat(30), (turns, lines) => {
+    const said = turns.map((speaker, time) => ({ speaker, time }));
+    const counts = [0, 0, 0, 0];
+    const past = said.map(({ speaker, time }) => ({
+      speaker,
+      line: `[s${speaker} ${++counts[speaker]!} ${time}]`,
+    })).sort((a, b) => a.speaker - b.speaker).map(({ line }) => line);
+    const history = new History(lines + 60);
+    merged(history, past);
+    const times = history.last(99, 0).map(({ time }) => time);
+    assertEquals(times, said.map(({ time }) => time));
+  }));
+});

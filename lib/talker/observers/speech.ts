@@ -90,10 +90,10 @@ export class SpeechObserver {
     const talker = this.#talker();
     let lines = 0;
     this.#driver.now((node, now) => {
-      for (const { batch, age } of node.retained(KIND.speech, now)) {
+      for (const { batch, age, past } of node.retained(KIND.speech, now)) {
         const origin = this.#origin(batch.origin, batch.incarnation);
         batch.forEach((payload, sequence) => {
-          const record = this.#record(payload);
+          const record = this.#record(payload, past);
           if (record === undefined) return;
           talker.recall(origin, sequence, batch.time, record, age);
           lines++;
@@ -108,20 +108,20 @@ export class SpeechObserver {
     const origin = this.#origin(batch.origin, batch.incarnation);
     const talker = this.#talker();
     batch.forEach((payload, sequence) => {
-      const record = this.#record(payload);
+      const record = this.#record(payload, past);
       if (record !== undefined) talker.remoteLine(origin, sequence, batch.time, record, past);
     });
   }
 
   /** What came, checked: members of a mesh trust each other, and still send no control characters on. */
-  #record(payload: Uint8Array): RemoteRecord | undefined {
+  #record(payload: Uint8Array, past: boolean): RemoteRecord | undefined {
     const prefixed = 2 + (payload[1] ?? 0);
     if (payload.length < prefixed || payload.length - prefixed > MAX_TEXT_BYTES) return undefined;
     const action = ((payload[0] as number) & ACTION) === ACTION;
     const nick = this.#nick(payload, action ? 4 : 2, prefixed - (action ? 1 : 2));
     if (nick === "") return undefined;
     if (isPlain(payload, 2, payload.length)) {
-      return { action, nick, bytes: payload, start: 2, text: prefixed };
+      return { action, nick, bytes: payload, start: 2, text: prefixed, past };
     }
     const prefix = action ? `* ${nick} ` : `${nick}: `;
     const text = visible(decodeText(payload, prefixed));
@@ -132,6 +132,7 @@ export class SpeechObserver {
       bytes: encoder.encode(prefix + text),
       start: 0,
       text: encoder.encode(prefix).length,
+      past,
     };
   }
 
@@ -169,4 +170,6 @@ export interface RemoteRecord {
   bytes: Uint8Array;
   start: number;
   text: number;
+  /** Said before this server knew of the other: its place in the history is by its time. */
+  past: boolean;
 }
