@@ -17,6 +17,8 @@ interface Announced {
 interface Shown {
   /** Since when it is reachable. */
   readonly since: number;
+  /** Until when. */
+  until: number;
   /** The announcements up to which number had come when. */
   readonly came: { readonly last: number; readonly at: number }[];
 }
@@ -30,6 +32,8 @@ export class PresenceWatch {
   readonly told = new Map<SimNode, string[]>();
   readonly #announced = new Map<string, Announced[]>();
   readonly #shown = new Map<SimNode, Map<NodeId, Shown>>();
+  /** All that any node has shown of each other. */
+  readonly #views = new Map<NodeId, Shown[]>();
   readonly #simulator: () => MeshSimulator;
 
   /** Watches a simulator, which has the methods here as its observer. */
@@ -58,17 +62,24 @@ export class PresenceWatch {
 
   /** A node is started: it knows nobody yet. */
   started(host: SimNode): void {
+    for (const shown of this.#shown.get(host)?.values() ?? []) shown.until = this.#simulator().now;
     this.#shown.delete(host);
   }
 
   reachable(host: SimNode, id: NodeId): void {
     let shown = this.#shown.get(host);
     if (shown === undefined) this.#shown.set(host, shown = new Map());
-    shown.set(id, { since: this.#simulator().now, came: [] });
+    const view = { since: this.#simulator().now, until: Infinity, came: [] };
+    shown.set(id, view);
+    const views = this.#views.get(id);
+    if (views === undefined) this.#views.set(id, [view]);
+    else views.push(view);
     this.#tell(host, "back", id);
   }
 
   unreachable(host: SimNode, id: NodeId): void {
+    const shown = this.#shown.get(host)?.get(id);
+    if (shown !== undefined) shown.until = this.#simulator().now;
     this.#shown.get(host)?.delete(id);
     this.#tell(host, "lost", id);
   }
@@ -103,10 +114,8 @@ export class PresenceWatch {
   // Whether an announcement, made `at`, had not come to all who could hear it by a time. (Also those
   // who have lost the node and don't know yet.)
   #isOnItsWay(origin: NodeId, number: number, at: number, by: number): boolean {
-    return this.#simulator().nodes.some((host) => {
-      const shown = this.#shown.get(host)?.get(origin);
-      if (host.node === undefined || shown === undefined || shown.since > at) return false;
-      return !shown.came.some((state) => state.last >= number && state.at <= by);
-    });
+    return this.#views.get(origin)!.some(({ since, until, came }) =>
+      since <= at && until >= by && !came.some((state) => state.last >= number && state.at <= by)
+    );
   }
 }
