@@ -73,8 +73,8 @@ export interface NodeOptions {
   readonly lookUp?: (name: string, signal: AbortSignal) => Promise<HostPort>;
   /** Told whom it reached; they may still refuse the link. */
   readonly reached?: (to: Endpoint) => void;
-  /** Told why a link that is kept up could not be made. */
-  readonly failed?: (to: Endpoint, reason: string) => void;
+  /** Told why a link that is kept up could not be made; true: don't log it. */
+  readonly failed?: (to: Endpoint, reason: string) => boolean;
 }
 
 /** A node without links. */

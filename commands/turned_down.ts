@@ -28,11 +28,12 @@ export class TurnedDown {
     driver.watch({ linksChanged: () => void (this.#isIn = true) });
   }
 
-  /** Why a link could not be made. */
-  readonly failed = (to: Endpoint, reason: string): void => {
+  /** Why a link could not be made. True when all have turned it down now: {@linkcode error} tells it. */
+  readonly failed = (to: Endpoint, reason: string): boolean => {
     if (isNotAuthorised(reason)) this.#reasons.set(keyOf(to), reason);
     else this.#reasons.delete(keyOf(to));
     if (this.isEverywhere) this.#everywhere();
+    return this.isEverywhere;
   };
 
   /** Did all of them turn it down? */

@@ -41,8 +41,8 @@ export interface MeshDriverOptions {
   /** Random numbers from 0 to below 1. */
   random: () => number;
   connect: Connect;
-  /** Told of attempts at links that are kept up ({@linkcode MeshDriver.keep}) and failed, once for each reason. */
-  failed?: ((to: Endpoint, reason: string) => void) | undefined;
+  /** Told of attempts at links that are kept up ({@linkcode MeshDriver.keep}) and failed, once for each reason; true: don't log it. */
+  failed?: ((to: Endpoint, reason: string) => boolean) | undefined;
   /** What the node remembers over its restarts. Default: nothing. */
   store?: MeshStore | undefined;
 }

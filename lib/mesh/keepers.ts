@@ -26,8 +26,8 @@ export interface KeepersOptions {
   links: () => Iterable<KeptLink>;
   /** Makes a link, once; resolves with nothing, or the reason why not. Given up when the signal is aborted. */
   connect: (to: Endpoint, signal: AbortSignal) => Promise<string | undefined>;
-  /** An attempt at one failed, for another reason than the one before. */
-  failed?: ((to: Endpoint, reason: string) => void) | undefined;
+  /** An attempt at one failed, for another reason than the one before. True: that is told already, and not logged. */
+  failed?: ((to: Endpoint, reason: string) => boolean) | undefined;
 }
 
 interface Keeper {
@@ -61,8 +61,8 @@ export class Keepers {
       isUp: () => this.#isLinked(key, keeper),
       attempt: () => this.#options.connect(to, keeper.stop.signal),
       failed: (reason) => {
+        if (this.#options.failed?.(to, reason) === true) return;
         log.warn("Cannot link to {key}: {reason}; trying on", { key, reason });
-        this.#options.failed?.(to, reason);
       },
     });
   }

@@ -128,7 +128,7 @@ Deno.test("secure: links of the mesh, and peers", async () => {
 
   // A peer that nobody else can come to has no use for trying on.
   for (const flags of [["--secret-file", red], ["--encrypted"], []]) {
-    const end = await runToEnd(["peer", port, "--log-level", "error", ...flags], { input: "hi\n" });
+    const end = await runToEnd(["peer", port, ...flags], { input: "hi\n" });
     assertEquals([end.code, end.out], [5, []]);
     assertMatch(end.err.join("\n"), /^talker: Cannot link to 127\.0\.0\.1:\d+: [^\n]+$/);
   }
