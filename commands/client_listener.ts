@@ -5,12 +5,12 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { FirstLook } from "../lib/link/first_look.ts";
+import type { Look } from "../lib/link/first_look.ts";
 import { plainListener, SecureListener } from "../lib/link/secure/secure_listener.ts";
 import type { Security } from "../lib/link/secure/security.ts";
 import { beginsLink } from "../lib/mesh/wrong_port.ts";
 import { isFromThisMachine } from "../lib/net/tcp_server.ts";
-import type { Endpoint, Listener } from "../lib/net/transport.ts";
+import type { Listener } from "../lib/net/transport.ts";
 import { encodeFrame } from "../lib/wire/frame_codec.ts";
 import { encodeText } from "../lib/wire/text.ts";
 import { CLIENTS_REFUSED, LINKS_REFUSED, refusals } from "./refusals.ts";
@@ -37,29 +37,22 @@ export function clientListener(
     log.warn("Refused a client from {from}: {why}", { from, why });
   const refused = refusals(CLIENTS_REFUSED, tell);
   const refusedLink = refusals(LINKS_REFUSED, tell);
-  const isRight = (first: Uint8Array, from: Endpoint) => {
+  const look: Look = (first, { remoteAddr }) => {
     if (!beginsLink(first)) return true;
     refusedLink(
-      from,
+      remoteAddr,
       "It is a server that wants a link: its --peer must name the port of --peer-listen",
     );
     return false;
   };
-  const looked = (under: Listener): Listener => ({
-    addr: under.addr,
-    close: () => under.close(),
-    unref: () => under.unref?.(),
-    accept: async () => new FirstLook(await under.accept(), isRight),
-  });
-  if (security === undefined) return looked(plainListener(listener, refused));
+  if (security === undefined) return plainListener(listener, refused, look);
   const line = encodeText(ENCRYPTED_ONLY);
-  return looked(
-    new SecureListener(listener, {
-      ...security,
-      allowsPlain: (connection) => allowPlain || isFromThisMachine(connection),
-      exempt: isFromThisMachine,
-      plainRefusal: framed ? encodeFrame(line) : encodeText(`${ENCRYPTED_ONLY}\r\n`),
-      refused,
-    }),
-  );
+  return new SecureListener(listener, {
+    ...security,
+    allowsPlain: (connection) => allowPlain || isFromThisMachine(connection),
+    exempt: isFromThisMachine,
+    look,
+    plainRefusal: framed ? encodeFrame(line) : encodeText(`${ENCRYPTED_ONLY}\r\n`),
+    refused,
+  });
 }

@@ -7,17 +7,21 @@
 import type { Connection, Endpoint } from "../net/transport.ts";
 
 /**
- * A connection whose first bytes are looked at when they are read. When they are not what they
- * should be, `isRight` says so, and the connection seems to have ended; or it throws, and reading fails.
+ * What looks at the first bytes that `connection` brought: true where they are what they should be.
+ * Otherwise the connection seems to have ended; where it throws, reading fails.
  */
-export class FirstLook implements Connection {
-  #looked = false;
+export type Look = (first: Uint8Array, connection: FirstLook) => boolean | Promise<boolean>;
 
-  /** Looks at what `under` brings. */
-  constructor(
-    private readonly under: Connection,
-    private readonly isRight: (first: Uint8Array, from: Endpoint) => boolean | Promise<boolean>,
-  ) {}
+/** A connection whose first bytes are looked at when they are read. */
+export class FirstLook implements Connection {
+  /** Something was written to it. */
+  hasWritten = false;
+  #look: Look | undefined;
+
+  /** Has `look` look at what `under` brings. */
+  constructor(private readonly under: Connection, look: Look) {
+    this.#look = look;
+  }
 
   get remoteAddr(): Endpoint {
     return this.under.remoteAddr;
@@ -28,17 +32,18 @@ export class FirstLook implements Connection {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
-    return this.#looked ? this.under.read(buffer) : this.#first(buffer);
+    return this.#look === undefined ? this.under.read(buffer) : this.#first(buffer, this.#look);
   }
 
-  async #first(buffer: Uint8Array): Promise<number | null> {
-    this.#looked = true;
+  async #first(buffer: Uint8Array, look: Look): Promise<number | null> {
+    this.#look = undefined;
     const count = await this.under.read(buffer);
     if (count === null) return null;
-    return await this.isRight(buffer.subarray(0, count), this.remoteAddr) ? count : null;
+    return await look(buffer.subarray(0, count), this) ? count : null;
   }
 
   write(bytes: Uint8Array): Promise<number> {
+    this.hasWritten = true;
     return this.under.write(bytes);
   }
 

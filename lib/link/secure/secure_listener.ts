@@ -6,7 +6,7 @@
 
 import { closeQuietly } from "../../net/close.ts";
 import type { Connection, Endpoint, Listener } from "../../net/transport.ts";
-import { FirstLook } from "../first_look.ts";
+import { FirstLook, type Look } from "../first_look.ts";
 import {
   GREET_PLAINLY_MS,
   HANDSHAKE_MS,
@@ -35,6 +35,8 @@ export interface SecureListenerOptions extends Security {
   readonly allowsPlain: (connection: Connection) => boolean;
   /** Is this one not counted among those of its address? */
   readonly exempt: (connection: Connection) => boolean;
+  /** Looks at what the plain ones bring first. */
+  readonly look?: Look;
   /** What somebody is sent who doesn't encrypt and must. */
   readonly plainRefusal: Uint8Array;
   /** Told why somebody was refused: in words, and in one for programs. */
@@ -183,11 +185,13 @@ export class SecureListener implements Listener {
 
   async #secured(entry: HalfOpen): Promise<Connection> {
     const { connection } = entry;
-    const { allowsPlain, plainRefusal, purpose, mesh = "", secrets } = this.#options;
+    const { allowsPlain, look, plainRefusal, purpose, mesh = "", secrets } = this.#options;
     const peeked = new PeekedConnection(connection);
     const plain = allowsPlain(connection);
     const first = await within(plain ? GREET_PLAINLY_MS : SPEAKS_FIRST_MS, peeked.peek());
-    if (plain && (first === undefined || first === null || !beginsLikeMagic(first))) return peeked;
+    if (plain && (first === undefined || first === null || !beginsLikeMagic(first))) {
+      return look === undefined ? peeked : new FirstLook(peeked, look);
+    }
     if (first === null) throw new Error("Nothing came");
     // Who encrypts speaks first: who is silent waits for a greeting, and is told why there is none.
     if (first === undefined || !beginsLikeMagic(first)) {
@@ -229,38 +233,25 @@ async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T |
 
 /**
  * A listener that doesn't encrypt, and says so to those who want it to: `refused` is told of them.
+ * `look` looks at what the others bring first.
  */
 export function plainListener(
   under: Listener,
   refused: (remote: Endpoint, reason: string) => void,
+  look: Look = () => true,
 ): Listener {
+  const lookForMagic: Look = async (first, connection) => {
+    if (first.length < 8 || !beginsLikeMagic(first)) return await look(first, connection);
+    // Whatever was written tells it that nothing is encrypted here; else it must be told.
+    if (!connection.hasWritten) await writeAll(connection, writeRefusal("plain")).catch(() => {});
+    const reason = "It encrypts, and this side does not: start it with --encrypted";
+    refused(connection.remoteAddr, reason);
+    return false;
+  };
   return {
     addr: under.addr,
     close: () => under.close(),
     unref: () => under.unref?.(),
-    accept: async () => new PlainConnection(await under.accept(), refused),
+    accept: async () => new FirstLook(await under.accept(), lookForMagic),
   };
-}
-
-/** Looks whether the first bytes are those of an encrypted connection. */
-class PlainConnection extends FirstLook {
-  #hasWritten = false;
-
-  constructor(under: Connection, refused: (remote: Endpoint, reason: string) => void) {
-    super(under, async (first) => {
-      if (first.length < 8 || !beginsLikeMagic(first)) return true;
-      // Whatever was written tells it that nothing is encrypted here; else it must be told.
-      if (!this.#hasWritten) {
-        this.#hasWritten = true;
-        await writeAll(under, writeRefusal("plain")).catch(() => {});
-      }
-      refused(under.remoteAddr, "It encrypts, and this side does not: start it with --encrypted");
-      return false;
-    });
-  }
-
-  override write(bytes: Uint8Array): Promise<number> {
-    this.#hasWritten = true;
-    return super.write(bytes);
-  }
 }
