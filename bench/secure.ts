@@ -4,7 +4,7 @@ import { startTalker } from "./contenders.ts";
 import { build } from "./build.ts";
 import { Chain, hopLoads } from "./hops.ts";
 import { describeMachine } from "./machine.ts";
-import { big, median, note, plain, print, table } from "./output.ts";
+import { big, median, plain, print, table } from "./output.ts";
 import { pause } from "./probe.ts";
 import type { ServerProcess } from "./server_process.ts";
 import { Visitor } from "./visitor.ts";
@@ -87,28 +87,19 @@ async function flood(): Promise<void> {
   const before = server.rssKiB();
   const visitor = await Visitor.arrive(port, "pinger");
   const calm = await pings(visitor);
-  const open: Deno.Conn[] = [];
-  const stop = new AbortController();
-  const storm = (async () => {
-    const opening = new Uint8Array([0, ...new TextEncoder().encode("TALKENC"), 1, 1, 1, 1]);
-    for (let i = 0; i < HALF_OPEN + GARBAGE && !stop.signal.aborted; i++) {
-      try {
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-        open.push(connection);
-        if (i % 11 === 0) await connection.write(crypto.getRandomValues(new Uint8Array(200)));
-        else if (i % 2 === 0) await connection.write(opening);
-      } catch (error) {
-        note(`The flood stopped at ${i}: ${error}`);
-        break;
-      }
-      if (open.length > 5_000) close(open.shift()!);
-    }
-  })();
-  const stormy = await pings(visitor);
-  await storm;
+  const flooding = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "--no-check", `${import.meta.dirname}/secure_flood.ts`]
+      .concat([port, HALF_OPEN, GARBAGE].map(String)),
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  let isOver = false;
+  const over = flooding.status.finally(() => isOver = true);
+  const stormy: number[] = [];
+  do stormy.push(...await pings(visitor)); while (!isOver);
+  await over;
+  stormy.sort((a, b) => a - b);
   const during = server.rssKiB();
-  stop.abort();
-  for (const connection of open) close(connection);
   await pause(6_000);
   print(table(["", "calm", "in the flood"], [
     ["p50 of /ping, ms", plain(quantile(calm, 0.5)), plain(quantile(stormy, 0.5))],
@@ -141,12 +132,4 @@ async function pings(visitor: Visitor): Promise<number[]> {
 
 function quantile(sorted: number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
-}
-
-function close(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // The server was quicker.
-  }
 }
