@@ -10,7 +10,8 @@ import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.t
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
 import { reason } from "../lib/cli/reason.ts";
-import { Client, type ClientHost, type ClientOptions, type Outcome } from "../lib/client/client.ts";
+import { Client } from "../lib/client/client.ts";
+import type { ClientHost, ClientOptions, Outcome } from "../lib/client/host.ts";
 import { isUnauthorised, lossKind } from "../lib/client/trouble.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
 import type { Shown } from "../lib/client/shown.ts";

@@ -8,7 +8,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { textWidth } from "../lib/cli/layout.ts";
 import type { Effect } from "../lib/cli/line_editor.ts";
 import { Terminal } from "../lib/cli/terminal.ts";
-import type { Outcome } from "../lib/client/client.ts";
+import type { Outcome } from "../lib/client/host.ts";
 import { complete } from "../lib/client/complete.ts";
 import { LOCAL_COMMANDS } from "../lib/client/local_commands.ts";
 import { render, renderCommand, type RenderOptions, renderPrompt } from "../lib/client/render.ts";

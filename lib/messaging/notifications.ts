@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Outcome } from "../client/client.ts";
+import type { Outcome } from "../client/host.ts";
 import type { Notified } from "../client/notify/notification.ts";
 import {
   type Published,

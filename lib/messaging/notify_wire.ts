@@ -6,7 +6,7 @@
 
 import { isUnauthorised, lossKind } from "../client/trouble.ts";
 import { getLogger } from "@logtape/logtape";
-import type { Outcome } from "../client/client.ts";
+import type { Outcome } from "../client/host.ts";
 import { harmlessJson } from "../client/harmless.ts";
 import type { Caller, CallerHost, Level } from "../client/notify/caller.ts";
 import type { HostPort } from "../net/address.ts";

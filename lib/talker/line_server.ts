@@ -14,7 +14,8 @@ import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { Finishing } from "./finishing.ts";
 import { Flow } from "./flow.ts";
-import { Talker, type TalkerOptions } from "./talker.ts";
+import { Talker } from "./talker.ts";
+import type { TalkerOptions } from "./talker_options.ts";
 
 /** How often watched clients are looked at, in milliseconds. */
 const FLOW_CHECK_MS = 100;

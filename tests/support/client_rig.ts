@@ -1,6 +1,7 @@
 /** A client core in virtual time, and a model of a server to talk to. No sockets. */
 
-import { Client, type ClientOptions, type Outcome } from "../../lib/client/client.ts";
+import { Client } from "../../lib/client/client.ts";
+import type { ClientOptions, Outcome } from "../../lib/client/host.ts";
 import { plainText } from "../../lib/client/plain.ts";
 import type { Shown } from "../../lib/client/shown.ts";
 

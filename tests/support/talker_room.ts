@@ -5,7 +5,8 @@
  */
 
 import type { Session } from "../../lib/talker/session.ts";
-import { Talker, type TalkerOptions } from "../../lib/talker/talker.ts";
+import { Talker } from "../../lib/talker/talker.ts";
+import type { TalkerOptions } from "../../lib/talker/talker_options.ts";
 import { decodeText, encodeText, isPlain } from "../../lib/wire/text.ts";
 
 /** 2026-01-02T03:04:05.000Z */

@@ -6,7 +6,7 @@
  */
 
 import { type Backoff, retryDelay } from "../backoff.ts";
-import type { Outcome } from "../client.ts";
+import type { Outcome } from "../host.ts";
 import { harmless } from "../harmless.ts";
 import { parseRecord, type ServerEvent } from "../record.ts";
 import { type LossKind, troubleText } from "../trouble.ts";

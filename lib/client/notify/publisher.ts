@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Outcome } from "../client.ts";
+import type { Outcome } from "../host.ts";
 import { ANSWER_MS, Caller, type CallerHost, type CallerOptions, type Task } from "./caller.ts";
 import { isId } from "./notification.ts";
 import { type NeedAck, Receipts } from "./receipts.ts";

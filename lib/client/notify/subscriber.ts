@@ -11,7 +11,7 @@
 
 import { MAX_DETAILS_CHARACTERS } from "../../wire/limits.ts";
 import { EVERYTHING, matches, parsePattern } from "../../wire/topic.ts";
-import type { Outcome } from "../client.ts";
+import type { Outcome } from "../host.ts";
 import { harmless } from "../harmless.ts";
 import type { Failure, Notice, Ok, ServerEvent } from "../record.ts";
 import { Acknowledgements, MAX_ACKS } from "./acknowledgements.ts";

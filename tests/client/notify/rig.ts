@@ -1,6 +1,6 @@
 /** Subscribers and publishers in virtual time. No sockets. */
 
-import type { Outcome } from "../../../lib/client/client.ts";
+import type { Outcome } from "../../../lib/client/host.ts";
 import type { Caller, CallerHost } from "../../../lib/client/notify/caller.ts";
 import type { Notified } from "../../../lib/client/notify/notification.ts";
 import {
