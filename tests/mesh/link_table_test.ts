@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
+import { HANDOVER } from "../../lib/mesh/limits.ts";
 import { encodeMeshMessage, type MeshMessage } from "../../lib/wire/mesh_message.ts";
 import { HandMesh, HandNode, pair, push, SPEECH } from "../support/mesh_pair.ts";
 
@@ -111,11 +112,12 @@ Deno.test("mesh node: a link that gives way to another leaves no gap, whichever 
     for (const frame of kitchen.sent.splice(0)) {
       if (!late.includes(frame)) attic.receive(frame.link, frame.body);
     }
-    for (let i = 0; i < 50; i++) attic.tick(mesh.now += 10);
+    for (const end = mesh.now + HANDOVER / 2; mesh.now < end;) attic.tick(mesh.now += 10);
     assertEquals(attic.node.peers(), []);
+    assertEquals(attic.events.slice(2), ["down kitchen"]);
     if (comes) { for (const { body } of late) attic.receive(link.number, body); }
     else mesh.cut(link);
-    mesh.pass(2_000);
+    mesh.pass(2 * HANDOVER);
     const gap = comes ? ["up kitchen"] : ["unreachable kitchen"];
     assertEquals(attic.events.slice(2), ["down kitchen", ...gap]);
   }
