@@ -24,6 +24,8 @@ interface Seek {
   /** The lowest sequence that was found, and by whom. */
   found: number;
   finder: Link | undefined;
+  /** The highest sequence of what was sent back to the parent. */
+  sent: number;
   readonly until: number;
 }
 
@@ -76,6 +78,7 @@ export class Seeks {
       waiting: new Set(),
       found: Infinity,
       finder: undefined,
+      sent: 0,
       until,
     });
     this.#due = Math.min(this.#due, until);
@@ -86,6 +89,8 @@ export class Seeks {
   goOn(token: number, { origin, incarnation, from, to }: StreamRange): boolean {
     const seek = this.#seeks.get(token)!;
     seek.range = { origin, incarnation, from, to };
+    seek.found = Infinity;
+    seek.finder = undefined;
     const ranges: WantedRange[] = [{ ...seek.range, token }];
     for (const link of this.context.up.values()) {
       if (link === seek.parent) continue;
@@ -111,8 +116,12 @@ export class Seeks {
       if (batch.first < seek.found) {
         seek.found = batch.first;
         seek.finder = source;
+        seek.sent = batch.first - 1;
       }
       if (seek.finder !== source) continue; // The same from somebody else.
+      // Where links came and went, parents may form a ring: what went round it goes no further.
+      if (batch.last <= seek.sent) continue;
+      seek.sent = batch.last;
       this.context.sendBatch(parent, batch, batch.bodyAs(TYPE_REPLY).slice());
     }
   }

@@ -14,6 +14,8 @@ export class EventQueue {
   now = 0;
   /** Events run so far. */
   count = 0;
+  /** More than this are a storm that never ends. */
+  most = Infinity;
 
   /** Runs `run` at the time `at`, or now when that is past. */
   at(at: number, run: () => void): void {
@@ -35,7 +37,7 @@ export class EventQueue {
     while (this.#heap.length > 0 && this.#heap[0]!.at <= until) {
       const entry = this.#pop();
       this.now = entry.at;
-      this.count++;
+      if (++this.count > this.most) throw new Error(`A storm: ${this.most} events were not all`);
       entry.run();
     }
     this.now = Math.max(this.now, until);

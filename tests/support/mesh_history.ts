@@ -46,6 +46,8 @@ const decoder = new TextDecoder();
 
 /** Ms after which everything is quiet: silence is found in 4 s, links are tried every 2 s. */
 const SETTLE = 9_000;
+/** Events of one history: some thousands are usual, and 100,000 in a clique. */
+const MOST_EVENTS = 2_000_000;
 
 /** One history: `run` throws when something that must hold does not. */
 export class MeshHistory {
@@ -90,6 +92,7 @@ export class MeshHistory {
         },
       },
     });
+    this.simulator.queue.most = MOST_EVENTS;
     const { dice } = this.simulator;
     const count = options.nodes ?? 15;
     const shape = options.wiring ?? dice.pick(Object.keys(WIRINGS));
