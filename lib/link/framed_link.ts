@@ -6,6 +6,7 @@
  */
 
 import { setImmediate } from "node:timers";
+import { closeQuietly } from "../net/close.ts";
 import type { Connection } from "../net/transport.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from "../wire/frame_codec.ts";
@@ -135,11 +136,7 @@ export class FramedLink {
     this.#queue = [];
     this.#queued = 0;
     this.pause(false);
-    try {
-      this.#connection.close();
-    } catch {
-      // The other side was quicker.
-    }
+    closeQuietly(this.#connection);
   }
 
   #end(reason: string): void {

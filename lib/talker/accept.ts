@@ -5,6 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { closeQuietly } from "../net/close.ts";
 import type { Connection, Listener } from "../net/transport.ts";
 import { encodeEvent, formatOf } from "./format.ts";
 
@@ -55,11 +56,7 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
 export function refuse(connection: Connection, text: string, framed: boolean): void {
   const bytes = encodeEvent(formatOf(false, framed), { type: "error", code: "full", text });
   const close = () => {
-    try {
-      connection.close();
-    } catch {
-      // It was closed by its other side.
-    }
+    closeQuietly(connection);
   };
   connection.write(bytes).then(close, close);
 }

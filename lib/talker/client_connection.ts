@@ -5,6 +5,7 @@
  * @module
  */
 
+import { closeQuietly } from "../net/close.ts";
 import type { Connection } from "../net/transport.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import { FrameDecoder } from "../wire/frame_codec.ts";
@@ -149,11 +150,7 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
     this.#closed = true;
     this.#writing = undefined;
     this.#keepBuffer();
-    try {
-      this.#connection.close();
-    } catch {
-      // It was closed by its other side.
-    }
+    closeQuietly(this.#connection);
     this.#server.closed(this);
   }
 
