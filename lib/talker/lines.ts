@@ -50,7 +50,7 @@ export class Lines {
     const { feeds, origin } = this;
     const sequence = this.#sequence = this.#mesh === undefined
       ? this.#sequence + 1
-      : this.#mesh.said(action, prefix, bytes, start, end);
+      : this.#mesh.said(action, prefix, bytes, start, end, time);
     const own = session.echo ? undefined : feeds.of(session.format);
     const before = own?.end ?? 0;
     const { canonical } = feeds;

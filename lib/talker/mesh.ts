@@ -64,13 +64,17 @@ export interface Mesh {
   readonly origin: Origin;
   /** True while speakers are to wait, because a link can't keep up. */
   readonly congested: boolean;
-  /** A line was said here: `prefix` (with the nick) and bytes[start..end). Returns its number. */
+  /**
+   * A line was said here, at `time` (ms since 1970): `prefix` (with the nick) and bytes[start..end).
+   * Returns its number.
+   */
   said(
     action: boolean,
     prefix: Uint8Array,
     bytes: Uint8Array,
     start: number,
     end: number,
+    time: number,
   ): number;
   /** Something about who is here was announced, or the number of users changed. */
   presence(event: TalkerEvent | undefined): void;

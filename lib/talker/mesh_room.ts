@@ -77,8 +77,15 @@ export class MeshRoom implements Mesh {
     return this.#driver.congested || this.#options.congested?.() === true;
   }
 
-  said(action: boolean, prefix: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
-    return this.#speech.said(action, prefix, bytes, start, end);
+  said(
+    action: boolean,
+    prefix: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    time: number,
+  ): number {
+    return this.#speech.said(action, prefix, bytes, start, end, time);
   }
 
   presence(event: TalkerEvent | undefined): void {

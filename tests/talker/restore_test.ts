@@ -177,3 +177,29 @@ Deno.test("restore: what was past to a newcomer is in the order of time, after a
   again.room.restore();
   assertEquals(again.history(), before);
 });
+
+Deno.test("restore: a line has the time at which it was said, everywhere, also when it was sent later", async () => {
+  const store = new MemoryStore();
+  let before;
+  {
+    await using kitchen = new Life("kitchen", KITCHEN, store);
+    await using attic = new Life("attic", ATTIC);
+    const at = kitchen.room.listen("127.0.0.1", 0);
+    assertEquals(await attic.room.connect("127.0.0.1", Number(at.split(":")[1])), undefined);
+    const bob = kitchen.arrive("bob"), wall = kitchen.talker.wall;
+    for (const later of [1, 1, 4, 9]) {
+      kitchen.talker.setTime(0, wall + later);
+      const bytes = encodeText(`${later} ms later`);
+      kitchen.talker.line(bob, bytes, 0, bytes.length, true);
+    }
+    kitchen.talker.setTime(0, wall + 20);
+    kitchen.room.flush();
+    await attic.has(4);
+    before = kitchen.history();
+    assertEquals(before.map(({ time }) => time - wall), [1, 1, 4, 9]);
+    assertEquals(attic.history(), before);
+  }
+  await using again = new Life("kitchen", KITCHEN, store);
+  again.room.restore();
+  assertEquals(again.history(), before);
+});

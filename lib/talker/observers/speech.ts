@@ -33,8 +33,9 @@ export class SpeechObserver {
   readonly #talker: () => Talker;
   readonly #before: () => void;
   readonly #origins = new Map<string, Origin>();
-  /** What was said in this turn. */
+  /** What was said in this turn, at one time: a batch has one for all its lines. */
   readonly #collected = new BatchBuilder();
+  #time = 0;
   /** Number of the next line that is said here. */
   #next = 0;
   // The nick of the line before: most lines are by the same speaker as the one before.
@@ -52,12 +53,22 @@ export class SpeechObserver {
     driver.node.observe(KIND.speech, { delivered: (delivery) => this.#delivered(delivery) });
   }
 
-  /** A line was said here. Returns its number. */
-  said(action: boolean, prefix: Uint8Array, bytes: Uint8Array, start: number, end: number): number {
+  /** A line was said here, at `time` (ms since 1970). Returns its number. */
+  said(
+    action: boolean,
+    prefix: Uint8Array,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    time: number,
+  ): number {
     const length = 2 + prefix.length + end - start;
     const builder = this.#collected;
-    if (builder.isFull(length)) this.flush();
-    if (builder.count === 0) this.#next = this.#driver.node.nextSequence;
+    if (time !== this.#time || builder.isFull(length)) this.flush();
+    if (builder.count === 0) {
+      this.#next = this.#driver.node.nextSequence;
+      this.#time = time;
+    }
     let at = builder.open(length);
     const target = builder.bytes;
     target[at++] = action ? ACTION : 0;
@@ -72,7 +83,7 @@ export class SpeechObserver {
   flush(): void {
     if (this.#collected.count === 0) return;
     this.#before();
-    const time = this.#talker().wall;
+    const time = this.#time;
     this.#driver.now((node, now) => node.publishBatch(KIND.speech, this.#collected, { now, time }));
     this.#driver.published();
   }
