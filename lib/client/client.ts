@@ -155,12 +155,12 @@ export class Client {
     }
     this.#quietTags.clear();
     this.#entrance.forget();
-    this.#talk.lost();
     if (state.is === "ready" && now - state.since >= GOOD_AFTER_MS) this.#attempts = 0;
     const delay = retryDelay(this.#attempts++, this.#options.random(), this.#options.backoff);
     this.#lostAt ??= now;
     if (trouble !== this.#trouble) this.#status(`${trouble}${stop(trouble)} Trying again …`);
     this.#trouble = trouble;
+    this.#talk.lost();
     this.#go({ is: "waiting", until: now + delay });
     this.#checkDone();
   }

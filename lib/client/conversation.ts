@@ -51,6 +51,8 @@ export class Conversation {
   readonly #outbox = new Outbox();
   /** Ids of our lines that the server has confirmed. */
   readonly #confirmed = new RecentIds();
+  /** The `/notify` of the user that is in force on this connection. */
+  #notify: string | undefined;
   #inputEnded = false;
   #quitting = false;
   #received = 0;
@@ -141,9 +143,15 @@ export class Conversation {
     }
   }
 
-  /** The connection is lost: what is not known to be said will be sent again. */
+  /**
+   * The connection is lost: what is not known to be said will be sent again. The mode that the user asked
+   * for is not entered again: since when and for how long is the user's to say.
+   */
   lost(): void {
     this.#outbox.lost();
+    if (this.#notify === undefined) return;
+    this.#status(`Notifications ended with the connection: ${this.#notify} goes on`);
+    this.#notify = undefined;
   }
 
   /** Whether a line is one of ours that the server has confirmed. */
@@ -172,6 +180,7 @@ export class Conversation {
       case "renamed":
         return this.#renamed(event);
       case "notice":
+        if (event.endsNotifications) this.#notify = undefined;
         return this.#show({ kind: "notice", event });
       case "notify":
         this.unacknowledged.add(event.notification.id);
@@ -198,6 +207,8 @@ export class Conversation {
       return true;
     }
     if (event.id !== undefined) this.#confirmed.add(event.id);
+    if (outgoing.command === "notify") this.#notify = `/notify ${outgoing.rest}`.trimEnd();
+    if (outgoing.command === "normal") this.#notify = undefined;
     if (outgoing.command === "ack") this.unacknowledged.delete(outgoing.rest);
     if (outgoing.command === "nick") this.nick.chose(outgoing.rest.normalize("NFKC"));
     if (outgoing.command === "help" && outgoing.rest === "" && this.#options.interactive) {

@@ -65,6 +65,8 @@ export interface Renamed extends Base {
 export interface Notice extends Base {
   readonly type: "notice";
   readonly text: string;
+  /** The server has ended notification mode. */
+  readonly endsNotifications: boolean;
 }
 
 /** A notification, in notification mode. */
@@ -168,7 +170,8 @@ export function parseRecord(record: string): ServerEvent | undefined {
       return { type: raw.type, time, raw, old, nick, server, text };
     }
     case "notice":
-      return text === undefined ? undefined : { type: raw.type, time, raw, text };
+      if (text === undefined) return undefined;
+      return { type: raw.type, time, raw, text, endsNotifications: raw.notifications === false };
     case "notify": {
       const notification = notificationIn(raw);
       // One that breaks the rules can't be acknowledged.

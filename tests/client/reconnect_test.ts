@@ -3,6 +3,37 @@ import fc from "fast-check";
 import { HOLD_MS, RETRY_HELD_MS } from "../../lib/client/nick_keeper.ts";
 import { ClientRig, ModelServer } from "../support/client_rig.ts";
 
+Deno.test("Who waited for notifications is told that the new connection brings none", () => {
+  const texts = (rig: ClientRig) => rig.lines.filter((line) => line.includes("goes on"));
+  const asked = (line: string) => {
+    const rig = new ClientRig({ interactive: true }).ready();
+    rig.line(line);
+    rig.receive({ type: "ok", tag: rig.tagOf(line) });
+    rig.take();
+    return rig;
+  };
+  const rig = asked("/notify hits door/* as=ann");
+  rig.lose();
+  assertEquals(texts(rig), [
+    "!talker: Notifications ended with the connection: /notify hits door/* as=ann goes on",
+  ]);
+  rig.pass(1000);
+  rig.ready().lose();
+  assertEquals(texts(rig), [], "it is said once");
+
+  const left = asked("/notify");
+  left.line("/normal");
+  left.receive({ type: "ok", tag: left.tagOf("/normal") });
+  left.lose();
+  assertEquals(texts(left), []);
+
+  const ended = asked("/notify");
+  const text = "Notifications off after 60 s";
+  ended.receive({ type: "notice", text, notifications: false });
+  ended.lose();
+  assertEquals(texts(ended), []);
+});
+
 /** A client and a server with a network between them that delivers when it is told to. */
 class Wire {
   readonly rig: ClientRig;
