@@ -67,7 +67,7 @@ const command = defineCommand({
     listen: {
       kind: "string",
       placeholder: "[HOST:]PORT",
-      defaultText: "none",
+      defaultText: "none; with --mesh 0",
       help: "Accept links from other nodes here; 0 for any free port.",
       check: listenComplaint,
     },
@@ -82,18 +82,18 @@ const command = defineCommand({
       kind: "string",
       placeholder: "NAME",
       defaultText: "unnamed",
-      help: "Join the mesh of this name: link to the servers of it that are found.",
+      help: "Join the mesh of this name: link to the nodes of it that are found, and be found.",
       check: meshComplaint,
     },
     autoPeer: {
       kind: "boolean",
       default: true,
-      help: "Do not link to the servers of the same --mesh that discovery finds.",
+      help: "Do not link to the nodes of the same --mesh that discovery finds.",
     },
     advertise: {
       kind: "boolean",
       default: true,
-      help: "With --listen and --mesh: do not let others find this node.",
+      help: "With --mesh: do not let others find this node.",
     },
     ...beaconFlags,
     ...securityFlags,
@@ -139,16 +139,17 @@ type Flags = FlagValues<typeof command.flags>;
 export async function run(args: readonly string[], io: Io): Promise<number> {
   const { flags, rest } = parseCommand(command, args, io.env);
   const name = nodeName(flags.name);
-  const listenAt = listenAddress(flags.listen, LISTEN_HOST);
   const targets = rest.map(targetEndpoint);
   const joins = flags.mesh !== undefined && flags.autoPeer;
+  const looks = flags.map || flags.who;
+  const implied = joins && !looks ? "0" : undefined;
+  const listenAt = listenAddress(flags.listen ?? implied, LISTEN_HOST);
   if (targets.length === 0 && listenAt === undefined && !joins) {
     throw new UsageError(
       "Nobody to link to: give a TARGET (a server's name, or host:port of its --peer-listen), " +
         "--mesh or --listen",
     );
   }
-  const looks = flags.map || flags.who;
   const logLevel = flags.logLevel ?? (looks ? "warning" : "info");
   await using _log = await startLog({ ...flags, logLevel }, io.stderr);
   using secrets = await Secrets.open(flags, io);

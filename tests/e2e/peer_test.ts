@@ -210,6 +210,18 @@ Deno.test("peer --who: who does not answer is named, and it exits with 4", async
   }
 });
 
+Deno.test("peer: two of one --mesh find each other, without a server", async () => {
+  const mesh = `peers${crypto.randomUUID().slice(0, 8)}`;
+  await using north = new TestPeer("--mesh", mesh, "--name", `${mesh}-north`, "--advertise");
+  await using south = new TestPeer("--mesh", mesh, "--name", `${mesh}-south`, "--advertise");
+  const listening = /^talker peer peers\S+ listening for peers on 0\.0\.0\.0:\d+$/;
+  for (const peer of [north, south]) assertMatch(await peer.stdout.next(), listening);
+  await north.say("is anybody there?");
+  await south.stdout.next(`${mesh}-north: is anybody there?`);
+  await south.say("yes");
+  await north.stdout.next(`${mesh}-south: yes`);
+});
+
 Deno.test("peer: exit codes", async () => {
   const { server, links } = await meshServer("attic", "--mesh", "club");
   await using _server = server;
