@@ -9,24 +9,17 @@ import { EXIT, UsageError } from "../lib/cli/exit.ts";
 import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
-import { reason } from "../lib/cli/reason.ts";
-import { Client } from "../lib/client/client.ts";
+import { MAX_RECORD_BYTES } from "../lib/messaging/carrier.ts";
 import type { ClientHost, ClientOptions, Outcome } from "../lib/client/host.ts";
-import { isUnauthorised, lossKind } from "../lib/client/trouble.ts";
 import { isAnswer, plainJson, plainText } from "../lib/client/plain.ts";
-import type { Shown } from "../lib/client/shown.ts";
-import type { HostPort } from "../lib/net/address.ts";
-import { RecordStream } from "../lib/net/tcp_client.ts";
-import { MIB } from "../lib/wire/limits.ts";
 import { LineDecoder } from "../lib/wire/line_codec.ts";
 import { decodeText } from "../lib/wire/text.ts";
 import { ask, ASK_TIMEOUT_S } from "./client_ask.ts";
 import { beaconFlags } from "./beacon_flags.ts";
+import { Driver, type UserLine } from "./client_driver.ts";
 import { clientTarget } from "./client_target.ts";
-import { dial } from "./dial.ts";
 import { askComplaint, nickComplaint } from "./flag_checks.ts";
-import type { Secrets } from "./security.ts";
-import { ENCRYPTED_ONLY, securityFlags, wantsSecurity } from "./security_flags.ts";
+import { securityFlags, wantsSecurity } from "./security_flags.ts";
 
 /** The subcommand and its flags. */
 export const clientCommand = defineCommand({
@@ -92,11 +85,6 @@ export const clientCommand = defineCommand({
     "talker client :8889 --count 1 --timeout 60",
   ],
 });
-
-/** Longest record that is taken in, in bytes: well above what a server sends, which is a few times its longest line. */
-const MAX_RECORD_BYTES = 1 * MIB;
-/** While so much waits to be printed nothing more is read, in bytes. */
-const MAX_PRINTED_BYTES = 1 * MIB;
 
 type Flags = FlagValues<typeof clientCommand.flags>;
 
@@ -192,9 +180,6 @@ async function script(driver: Driver, flags: Flags, io: Io): Promise<Outcome> {
   return await ended;
 }
 
-/** A line of the user; a number: a line of more than so many bytes. */
-type UserLine = string | number;
-
 async function* each(lines: readonly string[]): AsyncGenerator<readonly UserLine[]> {
   yield lines;
 }
@@ -216,171 +201,4 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<reado
   }
   decoder.push(new Uint8Array([0x0a]), sink);
   yield lines;
-}
-
-/** What a {@linkcode Driver} works with. */
-interface Surroundings {
-  /** Where the server is now. */
-  readonly locate: (signal: AbortSignal) => Promise<HostPort>;
-  /** With which it is encrypted; undefined: it isn't. */
-  readonly secrets: Secrets | undefined;
-  readonly framed: boolean;
-  readonly io: Io;
-  readonly debug: ClientHost["debug"];
-}
-
-/** Carries a {@linkcode Client}: its connection, its clock and its end. */
-export class Driver {
-  readonly client: Client;
-  readonly #with: Surroundings;
-  readonly #ended = Promise.withResolvers<Outcome>();
-  #show: (shown: Shown) => void = () => {};
-  #stream: RecordStream | undefined;
-  #attempt: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerDue = Infinity;
-  #room = Promise.withResolvers<void>();
-
-  /** A driver that has not started. */
-  constructor(options: ClientOptions, surroundings: Surroundings) {
-    this.#with = surroundings;
-    this.client = new Client(options, {
-      connect: () => void this.#connect(),
-      disconnect: () => this.#disconnect(),
-      send: (record) => this.#stream?.send(record),
-      show: (shown) => this.#show(shown),
-      finish: (outcome) => this.end(outcome),
-      debug: surroundings.debug,
-    });
-  }
-
-  /** Begins; what there is to show goes to `show`. The promise is of the end. */
-  start(show: (shown: Shown) => void): Promise<Outcome> {
-    this.#show = show;
-    const { signal } = this.#with.io;
-    const stop = () => this.end({ is: "done" });
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-    this.act((now) => this.client.start(now));
-    return this.#ended.promise;
-  }
-
-  /** Lets something happen to the client, and sees to its clock. */
-  act(event: (now: number) => void): void {
-    event(performance.now());
-    if (this.client.wantsInput) {
-      this.#room.resolve();
-      this.#room = Promise.withResolvers();
-    }
-    this.#setTimer();
-  }
-
-  /** Gives lines of the user to the client as it has room for them, and then their end. */
-  async feed(input: AsyncIterable<readonly UserLine[]>): Promise<void> {
-    for await (const lines of input) {
-      for (const line of lines) {
-        while (!this.client.wantsInput) {
-          if (this.client.state === "finished") return;
-          await this.#room.promise;
-        }
-        this.act((now) => {
-          if (typeof line === "number") this.client.lineTooLong(line, now);
-          else this.client.line(line, now);
-        });
-      }
-    }
-    this.act((now) => this.client.endInput(now));
-  }
-
-  /** It is over, one way or another; only the first time counts. */
-  end(outcome: Outcome): void {
-    clearTimeout(this.#timer);
-    this.#timerDue = -Infinity;
-    this.#disconnect();
-    this.#ended.resolve(outcome);
-  }
-
-  #setTimer(): void {
-    const { due } = this.client;
-    // It may ring too early, never too late: what moves away needs no new timer.
-    if (due >= this.#timerDue) return;
-    clearTimeout(this.#timer);
-    this.#timerDue = due;
-    this.#timer = setTimeout(() => {
-      this.#timerDue = Infinity;
-      this.act((now) => this.client.tick(now));
-    }, Math.max(0, Math.ceil(due - performance.now())));
-  }
-
-  async #connect(): Promise<void> {
-    const attempt = this.#attempt = new AbortController();
-    const { locate, secrets, framed } = this.#with;
-    const { signal } = attempt;
-    let stream: RecordStream;
-    try {
-      const connection = await dial(await locate(signal), { secrets, signal });
-      stream = new RecordStream(connection, { framed, limit: MAX_RECORD_BYTES });
-    } catch (error) {
-      if (attempt.signal.aborted) return;
-      if (isUnauthorised(error)) return this.#unauthorised(error.message);
-      const kind = lossKind(error, isHopeless(error));
-      this.act((now) => this.client.disconnected(reason(error), now, kind));
-      return;
-    }
-    if (attempt.signal.aborted) return stream.close();
-    this.#stream = stream;
-    this.act((now) => this.client.connected(now));
-    const error = await this.#read(stream);
-    if (this.#stream !== stream) return;
-    this.#stream = undefined;
-    const why = error === undefined ? "the server closed it" : reason(error);
-    this.act((now) => this.client.disconnected(why, now));
-  }
-
-  /** Another attempt would fail in the same way, and going on without encryption is out of the question. */
-  #unauthorised(why: string): void {
-    const message = `${this.client.target}: ${why}`;
-    this.end({ is: "unauthorised", message });
-  }
-
-  /** Reads to the end. Gives the error that ended it. */
-  async #read(stream: RecordStream): Promise<unknown> {
-    const { stdout } = this.#with.io;
-    let now = performance.now();
-    let received = false;
-    return await stream.run({
-      record: (text) => {
-        if (!received) now = performance.now();
-        received = true;
-        if (text === ENCRYPTED_ONLY) return this.#unauthorised(text);
-        this.client.received(text, now);
-      },
-      tooLong: () => this.#with.debug("A record that is too long", { limit: MAX_RECORD_BYTES }),
-      pause: () => {
-        received = false;
-        this.act(() => {});
-        return stdout.queued > MAX_PRINTED_BYTES ? this.#printed() : undefined;
-      },
-    });
-  }
-
-  /** Waits until what there is to print is printed. The server's silence meanwhile is none. */
-  async #printed(): Promise<void> {
-    const beat = setInterval(() => this.act((now) => this.client.alive(now)), 1000);
-    await this.#with.io.stdout.flush();
-    clearInterval(beat);
-    this.act((now) => this.client.alive(now));
-  }
-
-  #disconnect(): void {
-    this.#attempt?.abort();
-    const stream = this.#stream;
-    this.#stream = undefined;
-    stream?.close();
-  }
-}
-
-/** Another attempt would fail in the same way: there is no such host, or no such address. */
-function isHopeless(error: unknown): boolean {
-  return error instanceof TypeError || reason(error) === "no such host";
 }

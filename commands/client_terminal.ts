@@ -12,7 +12,7 @@ import type { Outcome } from "../lib/client/host.ts";
 import { complete } from "../lib/client/complete.ts";
 import { LOCAL_COMMANDS } from "../lib/client/local_commands.ts";
 import { render, renderCommand, type RenderOptions, renderPrompt } from "../lib/client/render.ts";
-import type { Driver } from "./client.ts";
+import type { Driver } from "./client_driver.ts";
 
 /** Choices that completion lists at the most. */
 const MAX_CHOICES = 60;

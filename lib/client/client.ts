@@ -165,6 +165,12 @@ export class Client {
     this.#checkDone();
   }
 
+  /** The server does not take us as we are: there is no use in trying again. */
+  unauthorised(why: string, now: number): void {
+    this.#now = now;
+    this.#finish({ is: "unauthorised", message: `${this.#options.target}: ${why}` });
+  }
+
   /** The server is there, as far as can be known: something came, or reading had to wait. */
   alive(now: number): void {
     this.#lastHeard = now;

@@ -80,12 +80,17 @@ export function isUnauthorised(error: unknown): error is Error {
   return isSecurityError(error) && !isBusy(error);
 }
 
-/** What the error of an attempt to connect means; `isHopeless`: nobody is there to be reached at all. */
-export function lossKind(error: unknown, isHopeless: boolean): LossKind {
+/** What the error of a connection means, or of an attempt at one; `why`: the same in words. */
+export function lossKind(error: unknown, why: string): LossKind {
   // A server that heard too many wrong secrets takes us later, if we know the right one.
   if (isSecurityError(error)) return "unauthorised";
+  // There is no such address, or no such host.
+  const isHopeless = error instanceof TypeError || NO_HOST.test(why);
   return isHopeless ? "hopeless" : "passing";
 }
+
+// What the systems say, and our own words for it.
+const NO_HOST = /name or service not known|nodename nor servname|no such host/i;
 
 function isSecurityError(error: unknown): error is Error {
   return error instanceof Error && error.name === "SecurityError";
