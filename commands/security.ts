@@ -9,7 +9,12 @@ import { CommandError } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { RateLimiter } from "../lib/link/rate_limiter.ts";
-import { parseSecrets, SecretError, stretchSecret } from "../lib/link/secure/secret.ts";
+import {
+  parseSecrets,
+  SecretError,
+  SHORT_SECRET,
+  stretchSecret,
+} from "../lib/link/secure/secret.ts";
 import type { Security } from "../lib/link/secure/security.ts";
 import { WRONG_SECRETS } from "../lib/wire/limits.ts";
 import { type SecurityFlagValues, wantsSecurity } from "./security_flags.ts";
@@ -92,6 +97,13 @@ export class Secrets implements Disposable {
     const secrets = parseSecrets(text);
     this.#text = text;
     this.#trouble = "";
+    const { length } = secrets[0] as string;
+    if (length < SHORT_SECRET) {
+      log.warn(
+        "The secret has {length} characters: who keeps trying will guess it; take {least} or more",
+        { length, least: SHORT_SECRET },
+      );
+    }
     const stretched: Uint8Array[] = [];
     for (const secret of secrets) stretched.push(await stretchSecret(secret));
     this.#stretched = stretched;

@@ -89,7 +89,7 @@ Deno.test("secure: what is no secret file is said, without the secret", async ()
     const [path, why] of [
       [`${files.folder}/none`, /no such file/],
       [files.file("empty", ""), /no secret in it/],
-      [files.file("short", "blue"), /has 4 characters: it must have 6/],
+      [files.file("long", "blue".repeat(300)), /has 1200 characters: 1024 are the most/],
       [files.file("three", "a secret", "another", "a third"), /There are 3 secrets/],
     ] as const
   ) {
@@ -145,13 +145,23 @@ Deno.test("secure: the secret is changed while a server runs, and the old one is
   await server.stderr.next(/The secret was changed: 2 secrets are taken now/);
   assertEquals((await who(server.port, "--secret-file", red)).code, 0);
   assertEquals((await who(server.port, "--secret-file", blue)).code, 0);
-  files.file("club", "red");
-  await server.stderr.next(/Cannot take the changed secret file .* has 3 characters/);
+  files.file("club", "x".repeat(2000));
+  await server.stderr.next(/Cannot take the changed secret file .* has 2000 characters/);
   assertEquals((await who(server.port, "--secret-file", blue)).code, 0);
   files.file("club", "red turntable");
   await server.stderr.next(/The secret was changed: 1 secrets are taken now/);
   assertEquals((await who(server.port, "--secret-file", red)).code, 0);
   assertEquals((await who(server.port, "--secret-file", blue)).code, 5);
+});
+
+Deno.test("secure: a short secret is taken, with a warning where it is served", async () => {
+  using files = new SecretFiles();
+  const short = files.file("short", "1234");
+  await using server = await TestServer.start(["--name", "kitchen", "--secret-file", short]);
+  await server.stderr.next(/The secret has 4 characters: who keeps trying will guess it/);
+  const right = await who(server.port, "--secret-file", short);
+  assertEquals([right.code, right.err], [0, []]);
+  assertEquals((await who(server.port, "--secret-file", files.file("wrong", "4321"))).code, 5);
 });
 
 Deno.test("secure: after too many wrong secrets nobody from there is authorised", async () => {

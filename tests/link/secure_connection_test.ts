@@ -344,7 +344,9 @@ Deno.test("secure listener: who is wrong too often must wait, and half-open ones
 
 Deno.test("secrets: as people write them", async () => {
   assertEquals(parseSecrets("  blue turntable \r\n"), ["blue turntable"]);
-  for (const text of ["", "\n# nothing\n", "short", "a secret\nanother one\nand a third"]) {
+  for (
+    const text of ["", "\n# nothing\n", "x".repeat(1025), "a secret\nanother one\nand a third"]
+  ) {
     assertThrows(() => parseSecrets(text), SecretError);
   }
   assertNotEquals(await stretchSecret("blue turntable "), BLUE);

@@ -8,8 +8,8 @@ import { MAX_SECRETS } from "./handshake_messages.ts";
 
 /** Longest secret, in characters. */
 const MAX_SECRET = 1024;
-/** Fewest characters: less is guessed by trying at the server's own pace. */
-export const MIN_SECRET = 6;
+/** With fewer characters a secret is short: it is guessed by trying at the server's own pace. */
+export const SHORT_SECRET = 6;
 
 /** A text that is no secret. */
 export class SecretError extends Error {
@@ -21,7 +21,7 @@ export class SecretError extends Error {
  * which is still taken. Blanks around them don't count; empty lines and those that begin with `#` are
  * passed over.
  *
- * @throws {SecretError} when there is none, too many, or one is too short or too long
+ * @throws {SecretError} when there is none, too many, or one is too long
  *
  * @example
  * ```ts
@@ -42,10 +42,8 @@ export function parseSecrets(text: string): string[] {
     throw new SecretError(`There are ${secrets.length} secrets in it: ${most}`);
   }
   for (const { length } of secrets) {
-    if (length < MIN_SECRET || length > MAX_SECRET) {
-      throw new SecretError(
-        `A secret in it has ${length} characters: it must have ${MIN_SECRET} to ${MAX_SECRET}`,
-      );
+    if (length > MAX_SECRET) {
+      throw new SecretError(`A secret in it has ${length} characters: ${MAX_SECRET} are the most`);
     }
   }
   return secrets;
