@@ -37,13 +37,13 @@ export type StopReason = "SIGINT" | "SIGTERM" | "stdout closed";
 const MAX_STDERR_QUEUED = 1024 * 1024;
 /** How much of stdin is read at once, in bytes. */
 const STDIN_CHUNK = 64 * 1024;
-/** What a shell reports for a program that a signal ended. */
-const SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143 } as const;
+/** What a shell reports for a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 /**
  * The {@linkcode Io} of this process. To be called once: it takes over SIGINT and SIGTERM.
  *
- * @param exit Ends the process at once; called at the second signal.
+ * @param exit Ends the process at once; called at Ctrl-C when it is to stop already.
  */
 export function processIo(exit: (code: number) => void): Io {
   const stop = new AbortController();
@@ -51,8 +51,9 @@ export function processIo(exit: (code: number) => void): Io {
     // Windows has no SIGTERM to listen for.
     if (Deno.build.os === "windows" && name === "SIGTERM") continue;
     Deno.addSignalListener(name, () => {
-      if (stop.signal.aborted) exit(SIGNAL_EXIT[name]);
-      else stop.abort(name satisfies StopReason);
+      // A supervisor's SIGTERM often comes twice, to the process and to its group: that is no haste.
+      if (!stop.signal.aborted) stop.abort(name satisfies StopReason);
+      else if (name === "SIGINT") exit(INTERRUPTED);
     });
   }
   const stdout = new QueuedOutput(Deno.stdout, {

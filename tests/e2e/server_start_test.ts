@@ -194,14 +194,17 @@ Deno.test("SIGTERM with a client that reads nothing: the end comes after 5 s, an
   assert(took >= 4_000, `its queue was given up after ${took} ms`);
 });
 
-Deno.test("A second signal ends the server at once", async () => {
+Deno.test("Ctrl-C ends a server that is stopping at once, another SIGTERM changes nothing", async () => {
   const server = await TestServer.start();
   await using _ = server;
   const ann = await deafClient(server);
   server.signal("SIGTERM");
+  server.signal("SIGTERM");
   await ann.next(/goodbye/i);
   server.signal("SIGTERM");
-  await server.ended(3_000);
+  server.signal("SIGINT");
+  const { code } = await server.ended(3_000);
+  assertEquals(code, 130);
 });
 
 /** A client with more waiting for it than the system's buffers take; returns the one who spoke to it. */
