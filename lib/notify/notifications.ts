@@ -68,6 +68,8 @@ export interface Subscription {
   resume(): void;
   /** Acknowledges; false when there is no such notification for it. Works after the mode ended, too. */
   acknowledge(id: string): boolean;
+  /** It was pushed here, and its acknowledgement is awaited. */
+  awaits(id: string): boolean;
   /** Leaves the mode. */
   leave(): void;
 }

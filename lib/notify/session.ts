@@ -235,6 +235,13 @@ export class Session implements Subscription, Listener {
     return this.host.acknowledge(this, id);
   }
 
+  awaits(id: string): boolean {
+    const { named } = this, entry = this.context.memory.get(id);
+    if (entry === undefined) return false;
+    if (named === undefined) return this.#unacknowledged.has(entry.index);
+    return named.pending.get(entry) === this.number;
+  }
+
   /** A nameless session acknowledges. False when it is none of its. */
   acknowledgeHere(entry: Entry): boolean {
     const state = this.stateOf(entry);

@@ -11,7 +11,11 @@ import type {
   Subscriber,
   Subscription,
 } from "../notify/notifications.ts";
-import { MAX_QUEUED_PUSHES, MAX_QUEUED_PUSHES_BYTES } from "../wire/limits.ts";
+import {
+  MAX_FORMER_SUBSCRIPTIONS,
+  MAX_QUEUED_PUSHES,
+  MAX_QUEUED_PUSHES_BYTES,
+} from "../wire/limits.ts";
 import type { TalkerEvent } from "./event.ts";
 import { encodeEvent, type Format } from "./format.ts";
 import type { Session } from "./session.ts";
@@ -23,6 +27,8 @@ export class NotifyMode implements Subscriber {
   readonly #session: Session;
   /** The last one: acknowledgements go there also when the mode is over. */
   #subscription: Subscription | undefined;
+  /** Those before it, the last one first: what they pushed may be acknowledged yet. */
+  #former: readonly Subscription[] = [];
   #active = false;
   /** It was asked whether it takes more, and didn't. */
   #isFull = false;
@@ -55,6 +61,10 @@ export class NotifyMode implements Subscriber {
    */
   begin(notifications: Notifications, options: SubscribeOptions): Subscription {
     const subscription = notifications.subscribe(this, options);
+    const before = this.#subscription;
+    if (before !== undefined && before !== subscription) {
+      this.#former = [before, ...this.#former].slice(0, MAX_FORMER_SUBSCRIPTIONS);
+    }
     this.#subscription = subscription;
     this.#active = true;
     this.#isFull = false;
@@ -77,7 +87,12 @@ export class NotifyMode implements Subscriber {
 
   /** Acknowledges a notification; false when there is no such for this session. */
   acknowledge(id: string): boolean {
-    return this.#subscription?.acknowledge(id) ?? false;
+    if (this.#subscription === undefined) return false;
+    const all = [this.#subscription, ...this.#former];
+    // For each by which it came here. Where it came by none it may be late, or forgotten.
+    const owing = all.filter((subscription) => subscription.awaits(id));
+    for (const subscription of owing) subscription.acknowledge(id);
+    return owing.length > 0 || all.some((subscription) => subscription.acknowledge(id));
   }
 
   /** The client took some of what is queued: more is pushed, if that was waited for. */

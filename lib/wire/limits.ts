@@ -246,6 +246,8 @@ export const MAX_LISTENER_SETS = 1_000;
 export const MAX_LISTENER_BYTES = 64 * KIB;
 /** Named subscribers, mesh-wide: each has a queue on every server. */
 export const MAX_NAMED_SUBSCRIBERS = 1_000;
+/** Subscriptions that a connection had before its present one, and can still acknowledge for. */
+export const MAX_FORMER_SUBSCRIPTIONS = 8;
 /** Notifications that wait for one subscriber; then the oldest are dropped, and told. */
 export const MAX_PENDING_NOTIFICATIONS = 1_000;
 /** Notifications that are remembered for everybody, in number; what waits for a named subscriber is beside that. */

@@ -67,6 +67,10 @@ export class FakeSubscription implements Subscription {
     return true;
   }
 
+  awaits(id: string): boolean {
+    return this.pushed.has(id) && !this.acknowledged.has(id);
+  }
+
   leave(): void {
     this.active = false;
   }

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { Board } from "../../lib/notify/board.ts";
+import { MAX_FORMER_SUBSCRIPTIONS } from "../../lib/wire/limits.ts";
 import { Room, type RoomClient, WALL } from "../support/talker_room.ts";
 
 function openRoom() {
@@ -60,6 +61,44 @@ Deno.test("board: renewing pushes nothing twice that this session has got, and l
     assertEquals(bob.got(), []);
     bob.say("/normal");
   }
+});
+
+Deno.test("board: what was pushed can be acknowledged on its connection, whatever mode came after it", () => {
+  const { room, board } = openRoom();
+  const bob = room.client("bob"), eve = room.client("eve");
+  for (const [before, after] of [["", ""], ["", " as=one"], [" as=two", ""], [" as=x", " as=y"]]) {
+    bob.say(`/notify a${before}`);
+    const id = publish(eve, "a", "1");
+    bob.say("/normal", `/notify a${after} since=${id}`);
+    assertEquals(bob.say(`/ack ${id}`).at(-1), `Acknowledged ${id}`, `${before} then ${after}`);
+    const states = board.receiptsHere(id)?.map(({ recipient, state }) => [recipient, state]);
+    const recipient = before?.split("=")[1] ?? "bob";
+    assertEquals(states?.find(([name]) => name === recipient), [recipient, "acknowledged"]);
+    bob.say("/normal");
+  }
+});
+
+Deno.test("board: who goes on under no name doesn't acknowledge for the name he had", () => {
+  const { room } = openRoom();
+  const bob = room.client("bob"), eve = room.client("eve");
+  bob.say("/notify a as=phone", "/normal", "/notify a");
+  const id = publish(eve, "a", "1");
+  assertEquals(bob.say(`/ack ${id}`).at(-1), `Acknowledged ${id}`);
+  assertEquals(bob.say("/notify a as=phone").at(-1), `NOTIFY ${id} a 1`);
+});
+
+Deno.test("board: a connection can acknowledge for its last subscriptions, not for all it ever had", () => {
+  const { room } = openRoom();
+  const bob = room.client("bob"), eve = room.client("eve");
+  const ids: string[] = [];
+  for (let i = 0; i < MAX_FORMER_SUBSCRIPTIONS + 2; i++) {
+    bob.say(`/notify topic${i}`);
+    ids.push(publish(eve, `topic${i}`, "x"));
+    bob.say("/normal");
+  }
+  const answers = ids.map((id) => bob.say(`/ack ${id}`).at(-1) ?? "");
+  assertMatch(answers[0] as string, /^No notification .* was for you$/);
+  assertEquals(answers.slice(1), ids.slice(1).map((id) => `Acknowledged ${id}`));
 });
 
 Deno.test("board: another name, or none, in the same session", () => {
