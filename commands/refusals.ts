@@ -8,8 +8,8 @@ import { RateLimiter } from "../lib/link/rate_limiter.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
 import type { Rate } from "../lib/wire/limits.ts";
 
-/** Servers try on by themselves: a host and reason are told once a minute. */
-export const LINKS_REFUSED: Rate = { burst: 1, everyMs: 60_000 };
+/** Servers try on by themselves: a host and reason are told some times, then once a minute. */
+export const LINKS_REFUSED: Rate = { burst: 5, everyMs: 60_000 };
 /** People try a few times, and look at the log after each. */
 export const CLIENTS_REFUSED: Rate = { burst: 10, everyMs: 6_000 };
 
