@@ -25,6 +25,8 @@ const { code, stderr } = await new Deno.Command(Deno.execPath(), {
   args: [
     "compile",
     "--quiet",
+    // The cache would be a file of a name that is known, in a directory where all users write.
+    "--no-code-cache",
     ...flags,
     ...WORKERS.flatMap((file) => ["--include", file]),
     "--output",

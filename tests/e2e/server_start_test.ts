@@ -234,3 +234,14 @@ Deno.test("What happens is logged on stderr, as text or JSON, or in a file", asy
     await Deno.remove(file);
   }
 });
+
+Deno.test("The program leaves nothing behind where all users write", async () => {
+  const TMPDIR = await Deno.makeTempDir({ prefix: "talker-tmp-" });
+  try {
+    const { code } = await runTalker(["--version"], { env: { TMPDIR } });
+    assertEquals(code, 0);
+    assertEquals([...Deno.readDirSync(TMPDIR)], []);
+  } finally {
+    await Deno.remove(TMPDIR, { recursive: true });
+  }
+});
