@@ -240,7 +240,7 @@ Deno.test("The program leaves nothing behind where all users write", async () =>
   try {
     const { code } = await runTalker(["--version"], { env: { TMPDIR } });
     assertEquals(code, 0);
-    assertEquals([...Deno.readDirSync(TMPDIR)], []);
+    assertEquals(await Array.fromAsync(Deno.readDir(TMPDIR)), []);
   } finally {
     await Deno.remove(TMPDIR, { recursive: true });
   }
