@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_LINE_BYTES } from "../wire/limits.ts";
 import type { Key } from "./keys.ts";
 
 /** What a key led to. */
@@ -26,7 +27,7 @@ export type Effect =
 /** Lines that the history keeps. */
 const MAX_HISTORY = 1000;
 /** The longest line that can be typed, in UTF-16 units: as much as a server takes in ASCII. */
-const MAX_LENGTH = 8192;
+const MAX_LENGTH = MAX_LINE_BYTES;
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 

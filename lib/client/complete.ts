@@ -4,7 +4,7 @@
  * @module
  */
 
-import { foldNick } from "./people.ts";
+import { foldNick } from "../wire/nick.ts";
 
 /** What can be completed. */
 export interface Words {

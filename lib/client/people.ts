@@ -4,17 +4,13 @@
  * @module
  */
 
+import { foldNick } from "../wire/nick.ts";
 import type { Crowd, Renamed } from "./record.ts";
 
 /** Nicks that are remembered for completion. */
 const MAX_NICKS = 5000;
 /** Nicks that can be ignored. */
 const MAX_IGNORED = 1000;
-
-/** Two nicks are the same when this is: case makes no difference. */
-export function foldNick(nick: string): string {
-  return nick.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
-}
 
 /** The nicks that are known, the last heard first, and those that are ignored. */
 export class People {

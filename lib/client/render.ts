@@ -5,7 +5,7 @@
  */
 
 import { harmless } from "./harmless.ts";
-import { foldNick } from "./people.ts";
+import { foldNick } from "../wire/nick.ts";
 import { type Said, saidInReply } from "./record.ts";
 import type { Shown } from "./shown.ts";
 

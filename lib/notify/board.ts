@@ -27,7 +27,7 @@ import type {
   Subscriber,
   TopicCount,
 } from "./notifications.ts";
-import { Offers, OFFERS_TOPIC } from "./offers.ts";
+import { Offers } from "./offers.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import { ReceiptDesk, sortReceipts } from "./receipt_desk.ts";
 import type { Session } from "./session.ts";
@@ -35,7 +35,7 @@ import { Sessions } from "./sessions.ts";
 import type { NotificationStore } from "./store.ts";
 import { formatId, parseId, type Stamp } from "./stream.ts";
 import { Subscribers } from "./subscribers.ts";
-import { EVERYTHING, isTopic } from "../wire/topic.ts";
+import { EVERYTHING, isTopic, OFFERS_TOPIC } from "../wire/topic.ts";
 
 /** The memory is looked at no more often than this for what is too old, in milliseconds. */
 const SWEEP_EVERY_MS = 60_000;

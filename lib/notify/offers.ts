@@ -10,9 +10,6 @@ import type { Notification } from "./notification.ts";
 import type { NotificationStore } from "./store.ts";
 import { hashText } from "./stream.ts";
 
-/** The topic on which offers are announced. */
-export const OFFERS_TOPIC = "offers";
-
 /** Offers that stand, and withdrawn ones. */
 export class Offers {
   readonly #store: NotificationStore | undefined;

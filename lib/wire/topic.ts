@@ -18,6 +18,9 @@ const PLAIN = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/;
 /** The pattern that every topic matches. */
 export const EVERYTHING = "**";
 
+/** The topic on which offers are announced. */
+export const OFFERS_TOPIC = "offers";
+
 /**
  * The topic as it is used (in Unicode's normal form NFC), or undefined where it isn't one: 1 to 16 levels, at
  * most 128 characters.

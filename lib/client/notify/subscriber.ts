@@ -10,7 +10,7 @@
  */
 
 import { MAX_DETAILS_CHARACTERS } from "../../wire/limits.ts";
-import { EVERYTHING, matches, parsePattern } from "../../wire/topic.ts";
+import { EVERYTHING, matches, OFFERS_TOPIC, parsePattern } from "../../wire/topic.ts";
 import type { Outcome } from "../host.ts";
 import { harmless } from "../harmless.ts";
 import type { Failure, Notice, Ok, ServerEvent } from "../record.ts";
@@ -32,8 +32,6 @@ import { isId, type Notified } from "./notification.ts";
 export const ENDING_MS = 2000;
 /** Offers whose details are asked for in one go. */
 const FETCHED_AT_ONCE = 100;
-/** The topic on which offers are announced. */
-const OFFERS = "offers";
 
 /** What a {@linkcode Subscriber} needs done. */
 export interface SubscriberHost extends CallerHost {
@@ -371,7 +369,8 @@ export class Subscriber {
   }
 
   #wantsDetails({ notification, details }: Waiting): boolean {
-    return this.#options.details === true && details === undefined && notification.topic === OFFERS;
+    return this.#options.details === true && details === undefined &&
+      notification.topic === OFFERS_TOPIC;
   }
 
   #isFull(): boolean {

@@ -6,14 +6,12 @@
 
 import type { Notification } from "../../notify/notification.ts";
 import { MAX_HEADLINE_CHARACTERS } from "../../wire/limits.ts";
+import { OFFERS_TOPIC } from "../../wire/topic.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { isoTime } from "../event.ts";
 import { foldNick } from "../../wire/nick.ts";
 import { NO_NOTIFICATIONS, TOO_MANY_KEPT } from "./notify.ts";
 import { usage } from "./usage.ts";
-
-/** The topic on which offers are announced. */
-const TOPIC = "offers";
 
 const offer: Command = {
   name: "offer",
@@ -44,7 +42,7 @@ function post({ talker, session }: CommandContext, details: string): Outcome {
   if (notifications === undefined) return NO_NOTIFICATIONS;
   if (!talker.rates.leaves(session, talker.now)) return TOO_MANY_KEPT;
   const text = headlineOf(details);
-  const { id } = notifications.publish({ topic: TOPIC, text, nick: session.nick, details });
+  const { id } = notifications.publish({ topic: OFFERS_TOPIC, text, nick: session.nick, details });
   return { id, kept: [{ text: `Offer ${id} posted`, more: { id } }] };
 }
 

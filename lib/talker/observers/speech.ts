@@ -11,6 +11,7 @@
 import type { Gap } from "../../mesh/context.ts";
 import type { MeshDriver } from "../../mesh/driver.ts";
 import type { Delivery } from "../../mesh/observers.ts";
+import { MAX_LINE_BYTES } from "../../wire/limits.ts";
 import { BatchBuilder } from "../../wire/mesh_batch.ts";
 import { decodeText, isPlain, visible } from "../../wire/text.ts";
 import type { Origin } from "../history.ts";
@@ -19,7 +20,7 @@ import type { Talker } from "../talker.ts";
 import { KIND } from "./kinds.ts";
 
 /** Longest text of a line from another server, in bytes: a line of the most bytes, all of them replaced. */
-const MAX_TEXT_BYTES = 3 * 8192;
+const MAX_TEXT_BYTES = 3 * MAX_LINE_BYTES;
 /** Starts of servers whose names are remembered. */
 const MAX_ORIGINS = 10_000;
 

@@ -7,6 +7,7 @@
  */
 
 import type { MeshDriver } from "../../mesh/driver.ts";
+import { MAX_LINE_BYTES } from "../../wire/limits.ts";
 import { encodeText, visible } from "../../wire/text.ts";
 import type { Whispered } from "../mesh.ts";
 import { parseNick } from "../../wire/nick.ts";
@@ -15,7 +16,7 @@ import { parseObject } from "./json.ts";
 import { KIND } from "./kinds.ts";
 
 /** Longest whisper that is taken from another server, in characters. */
-const MAX_TEXT = 8192;
+const MAX_TEXT = MAX_LINE_BYTES;
 
 /** Sends whispers, and delivers those that come. */
 export class WhisperObserver {
