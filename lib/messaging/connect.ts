@@ -33,6 +33,7 @@ export interface ConnectOptions extends SessionOptions {
  * @throws {AddressError} for what is no address
  * @throws {ConnectionError} when there is no connection in time, after the event `notConnected`
  * @throws {SecurityError} when only one side encrypts, or their secrets differ
+ * @throws {RangeError} for a `wait` that is no time
  *
  * @example
  * ```ts

@@ -8,6 +8,7 @@ import { BACKOFF, backoffDelay, distanceOf } from "../link/backoff.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
 import { connectTcp } from "../net/tcp_client.ts";
 import type { Connection } from "../net/transport.ts";
+import { checkWait } from "../net/wait.ts";
 import { prepareSecurity, secureOutgoing } from "../link/secure/security.ts";
 import { type EncryptionOptions, forCallers, SecurityError, securityOf } from "./encryption.ts";
 import { whyNot } from "./acceptor.ts";
@@ -44,12 +45,17 @@ export async function open(
   }
 }
 
-/** Tries until it goes well, or the time is over. */
+/**
+ * Tries until it goes well, or the time is over.
+ *
+ * @throws {RangeError} for a time that is none
+ */
 export async function patiently<T>(
   to: HostPort,
   { wait = 0, signal }: { wait?: number; signal?: AbortSignal | undefined },
   attempt: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
+  checkWait(wait);
   const until = performance.now() + wait;
   for (let failures = 1;; failures++) {
     signal?.throwIfAborted();

@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Connection } from "../net/transport.ts";
+import { checkWait } from "../net/wait.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import {
   MAX_BODY_BYTES,
@@ -137,8 +138,8 @@ export class LinkSession implements Session {
   }
 
   /** Resolves when more may be sent. */
-  room(): Promise<void> {
-    return this.#room.wait();
+  async room(): Promise<void> {
+    await this.#room.wait();
   }
 
   /** Bytes that wait to be taken by the other side. */
@@ -154,24 +155,26 @@ export class LinkSession implements Session {
     options: AskOptions = {},
   ): Promise<Reply> {
     const { wait = ASK_WAIT_MS, signal } = options;
-    let now = performance.now();
-    const deadline = now + wait;
+    checkWait(wait);
+    const deadline = performance.now() + wait;
     const written = encodeJson(body);
     signal?.throwIfAborted();
+    const about = { type: type.name, remote: this.remote, wait };
     if (!this.#room.isFree) {
-      await this.#room.wait();
-      now = performance.now();
+      const isInTime = this.#room.wait({ deadline, signal });
+      this.#schedule();
+      if (!await isInTime) throw whyNoAnswer({ how: "timed-out" }, about);
     }
-    const outcome = await this.#ask(type.name, written, { now, deadline, signal });
+    const outcome = await this.#ask(type.name, written, { deadline, signal });
     if (outcome.how === "answered" && type.reply(outcome.body)) return outcome.body;
     if (outcome.how === "cancelled") throw signal?.reason;
-    throw whyNoAnswer(outcome, { type: type.name, remote: this.remote, wait });
+    throw whyNoAnswer(outcome, about);
   }
 
   #ask(
     type: string,
     body: JsonText,
-    { now, deadline, signal }: { now: number; deadline: number; signal: AbortSignal | undefined },
+    { deadline, signal }: { deadline: number; signal: AbortSignal | undefined },
   ): Promise<Outcome> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
@@ -179,6 +182,7 @@ export class LinkSession implements Session {
       const what = `More than ${MAX_OPEN_ASKS} questions to ${this.remote} wait for their answers`;
       throw new AskError("busy", what);
     }
+    const now = performance.now();
     const [id, actions] = this.#conversation.ask(type, body, { now, deadline });
     return new Promise((resolve) => {
       const cancel = () => this.#do(this.#conversation.cancel(id, performance.now()));
@@ -377,7 +381,7 @@ export class LinkSession implements Session {
   // Time.
 
   #schedule(): void {
-    const due = this.#conversation.nextWake();
+    const due = Math.min(this.#conversation.nextWake(), this.#room.due);
     const isQueued = this.#link.queued > 0;
     this.#wake.at(isQueued ? Math.min(due, this.#link.progressAt + SEND_STUCK_MS) : due);
   }
@@ -388,6 +392,7 @@ export class LinkSession implements Session {
       const reason = `nothing was taken for ${SEND_STUCK_MS / 1000} s`;
       return this.#do(this.#conversation.lost(reason));
     }
+    this.#room.tick(now);
     this.#do(this.#conversation.tick(now));
   }
 }

@@ -122,10 +122,11 @@ export interface Session extends AsyncDisposable {
    * oldest are dropped, and counted as missed. */
   readonly news: Stream<News>;
   /**
-   * Asks, and gives the answer.
+   * Asks, and gives the answer. The time runs from the call, also while there is no room yet.
    *
    * @throws {LocalFault} for what can't be sent, with the value
    * @throws {AskError} when there is no answer; its code tells why
+   * @throws {RangeError} for a `wait` that is no time
    */
   ask<Body, Reply>(
     type: MessageType<Body, Reply>,
@@ -134,7 +135,8 @@ export interface Session extends AsyncDisposable {
   ): Promise<Reply>;
   /**
    * Sends a message without waiting for an answer. Resolves when there is room for more: who sends
-   * much waits for it.
+   * much waits for it. That is no receipt: what an other side has not taken when the connection ends
+   * is lost, and one that takes nothing for 10 s is given up. Who must know asks.
    *
    * @throws {LocalFault} for what can't be sent, with the value
    * @throws {AskError} `lost` when the connection has ended

@@ -165,6 +165,34 @@ Deno.test("limit: who sends waits while so much was not taken", async () => {
   await asked;
 });
 
+Deno.test("limit: who asks waits for room no longer than for the answer, and gives up when told to", async () => {
+  using clock = new FakeClock();
+  using other = new Other();
+  const { session } = other;
+  await other.takesNothing();
+  const half = "x".repeat(SEND_WAITS_BYTES / 2);
+  const full = [session.tell(Any, half), session.tell(Any, half)];
+  await settled();
+  assert(!session.hasRoom);
+  const lasting = session.tell(Any, "lasts");
+  const stop = new AbortController();
+  const givenUp = assertRejects(() => session.ask(Any, "?", { signal: stop.signal }), Error, "no!");
+  const long = assertRejects(() => session.ask(Any, "?", { wait: 3 }), AskError, "within 0.003 s");
+  const short = assertRejects(() => session.ask(Any, "?", { wait: 1 }), AskError, "within 0.001 s");
+  clock.now += 1;
+  const late = await within(short, "the short wait") as unknown as AskError;
+  assertEquals(late.code, "timed-out");
+  clock.now += 2;
+  await within(long, "the long wait");
+  stop.abort(new Error("no!"));
+  await within(givenUp, "the end by the signal");
+  assert(session.isOpen && !session.hasRoom);
+  other.takesAll();
+  await within(Promise.all([...full, lasting]), "the room");
+  await settled();
+  assertEquals([other.heard("tell"), other.heard("ask")], [3, 0], "nothing of it was sent");
+});
+
 Deno.test("limit: news are left out and counted where so much was not taken", async () => {
   using other = new Other();
   const { session } = other;

@@ -112,6 +112,31 @@ Deno.test("session: time, giving up; the other side knows that nobody waits", as
   assertEquals(await session.ask(Double, 1), 2, "the connection can be used on");
 });
 
+Deno.test("session, connect: a wait that is no time is an error at once, and does no harm", async () => {
+  await using server = await listen("127.0.0.1:0", {
+    handlers: [handle(Double, (n) => n === 1 ? 2 : new Promise<number>(() => {}))],
+  });
+  await using session = await connect(server.address);
+  const nobody = freePort();
+  let attempts = 0;
+  const onEvent = () => attempts++;
+  for (const wait of [NaN, -1, "100" as unknown as number]) {
+    await within(
+      assertRejects(() => session.ask(Double, 2, { wait }), RangeError, "is no time"),
+      "the error",
+    );
+    for (const options of [{}, { raw: "bytes" } as const]) {
+      const stop = new AbortController();
+      const tried = connect(nobody, { ...options, wait, onEvent, signal: stop.signal } as object);
+      await within(assertRejects(() => tried, RangeError, "is no time"), "the error")
+        .finally(() => stop.abort());
+    }
+  }
+  assertEquals(attempts, 0);
+  await assertRejects(() => session.ask(Double, 2, { wait: 1 }), AskError, "0.001 s");
+  assertEquals(await session.ask(Double, 1), 2, "the connection can be used on");
+});
+
 Deno.test("session: a question that was given up is not taken any more", async () => {
   await using server = await listen("127.0.0.1:0", {
     messages: [Double],
