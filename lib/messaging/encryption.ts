@@ -40,6 +40,10 @@ function stretch(secret: string): Promise<Uint8Array> {
   if (known !== undefined) return known;
   const stretching = stretchSecret(secret);
   stretched.set(secret, stretching);
+  stretching.catch(() => {
+    // There may be memory for it the next time.
+    if (stretched.get(secret) === stretching) stretched.delete(secret);
+  });
   if (stretched.size > MAX_STRETCHED) {
     const [oldest] = stretched.keys();
     stretched.delete(oldest as string);

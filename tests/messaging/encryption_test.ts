@@ -125,3 +125,29 @@ Deno.test("encryption: an empty secret is no secret", () => {
   assertThrows(() => securityOf({ secret: " " }, "program"), TypeError);
   assertEquals(securityOf({}, "program"), undefined);
 });
+
+Deno.test("encryption: a secret that could not be stretched is stretched the next time", async () => {
+  const { Worker } = globalThis;
+  let made = 0;
+  // The first thread gets no memory.
+  globalThis.Worker = class extends EventTarget {
+    onmessage: ((event: MessageEvent) => void) | undefined;
+    onerror: ((event: ErrorEvent) => void) | undefined;
+    postMessage(): void {
+      const isFirst = made++ === 0;
+      queueMicrotask(() => {
+        if (isFirst) this.onerror?.(new ErrorEvent("error", { message: "no memory" }));
+        else this.onmessage?.(new MessageEvent("message", { data: new Uint8Array(32) }));
+      });
+    }
+    terminate(): void {}
+  } as unknown as typeof Worker;
+  try {
+    const { secrets } = securityOf({ secret: "a secret of this test" }, "program")!;
+    await assertRejects(async () => await secrets(), Error, "no memory");
+    for (let i = 0; i < 3; i++) assertEquals((await secrets()).length, 1);
+    assertEquals(made, 2, "then it is remembered");
+  } finally {
+    globalThis.Worker = Worker;
+  }
+});
