@@ -140,6 +140,12 @@ export class Caller {
     this.#takers.add(taker);
   }
 
+  /** It gets no more; what nobody else wants is not asked for any more. */
+  unsubscribe(taker: NewsTaker): void {
+    if (!this.#takers.delete(taker) || this.#prefixes.has(taker.prefix)) return;
+    if (this.#session?.isOpen) this.#session.unsubscribe(taker.prefix);
+  }
+
   #heard(news: News, size: number): void {
     if (news.missed > 0) warn("messaging", `${news.missed} news from ${this.address} were missed`);
     for (const taker of this.#takers) {

@@ -262,6 +262,7 @@ export interface HeardNews {
 /** What {@linkcode waitForNews} has asked for. */
 class Feed implements NewsTaker {
   readonly prefix: string;
+  readonly #callers: readonly Caller[];
   readonly heard = new Stream<HeardNews>({
     limit: MAX_NEWS_WAITING,
     maxWeight: MAX_NEWS_WAITING_BYTES,
@@ -278,8 +279,21 @@ class Feed implements NewsTaker {
   });
   #isLate = false;
 
-  constructor(prefix: string) {
+  constructor(prefix: string, callers: readonly Caller[]) {
     this.prefix = prefix;
+    this.#callers = callers;
+    for (const caller of callers) caller.subscribe(this);
+  }
+
+  /** Is it news from that address, too? */
+  isOf(address: string): boolean {
+    return this.#callers.some((caller) => caller.address === address);
+  }
+
+  /** Hears nothing more, from none of its addresses. */
+  end(): void {
+    for (const caller of this.#callers) caller.unsubscribe(this);
+    this.heard.end();
   }
 
   take({ topic, data }: News, { address, size }: { address: string; size: number }): void {
@@ -323,10 +337,7 @@ export async function waitForNews(
   using patience = new Patience(options);
   const key = JSON.stringify([callers.map((caller) => caller.address).sort(), topic]);
   let feed = feeds.get(key);
-  if (feed === undefined) {
-    feeds.set(key, feed = new Feed(topic));
-    for (const caller of callers) caller.subscribe(feed);
-  }
+  if (feed === undefined) feeds.set(key, feed = new Feed(topic, callers));
   using stack = new DisposableStack();
   for (const caller of callers) stack.use(caller.use());
   return await orNull(feed.heard.next(patience.signal), patience);
@@ -337,10 +348,11 @@ export async function waitForNews(
  * not call it: what is left open ends with them.
  */
 export async function hangUp(address?: Address | null): Promise<void> {
+  const one = address === undefined ? undefined : Caller.of(address).address;
   for (const [key, feed] of feeds) {
-    if (address !== undefined && !key.includes(Caller.of(address).address)) continue;
+    if (one !== undefined && !feed.isOf(one)) continue;
     feeds.delete(key);
-    feed.heard.end();
+    feed.end();
   }
   await Promise.all([Caller.close(address), Place.close(address)]);
 }

@@ -17,13 +17,14 @@ import {
   waitForNews,
 } from "../../lib/mod.ts";
 import { busyDelay } from "../../lib/messaging/asking.ts";
+import type { LinkSession } from "../../lib/messaging/link_session.ts";
 import { encodeFrame } from "../../lib/wire/frame_codec.ts";
 import {
   MAX_BODY_BYTES,
   MAX_REQUESTS_WAITING,
   MAX_REQUESTS_WAITING_BYTES,
 } from "../../lib/wire/limits.ts";
-import { freePort, Stranger } from "../support/messaging.ts";
+import { eventually, freePort, Stranger } from "../support/messaging.ts";
 
 const warnings: string[] = [];
 await configure({
@@ -363,6 +364,47 @@ test("who waits for ever when it is hung up is told", async (address) => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   await hangUp();
   await Promise.all(ends);
+});
+
+test("what is hung up is that address, and what is waited for from there; nothing else", async (address) => {
+  const shorter = address.slice(0, -1);
+  const other = `127.0.0.1:${freePort()}`;
+  const news = waitForNews(address);
+  const both = waitForNews([other, address]);
+  const ended = assertRejects(() => both, ConnectionError, "hung up");
+  await hangUp(shorter);
+  await hangUp(other);
+  await ended;
+  await publishNews(address, "still", 1);
+  assertEquals((await news).data, 1);
+});
+
+test("news that nobody waits for any more are not asked for", async (address) => {
+  const other = `127.0.0.1:${freePort()}`;
+  await using place = await listen(address);
+  const both = waitForNews([address, other], "hits");
+  const ended = assertRejects(() => both, ConnectionError, "hung up");
+  const isWanted = () => [...place.sessions as Set<LinkSession>].some((it) => it.wants("hits"));
+  await eventually("it is wanted", isWanted);
+  await hangUp(other);
+  await ended;
+  await eventually("it is not wanted any more", () => !isWanted());
+  assertEquals(place.sessions.size, 1, "the connection is still there");
+});
+
+test("an address that can't be waited at is tried anew, by each who comes later", async (address) => {
+  const [hostname, port] = address.split(":") as [string, string];
+  const holder = Deno.listen({ hostname, port: Number(port) });
+  const first = assertRejects(() => waitForMessage(address), ConnectionError, "another program");
+  // All of it before the first knows that it failed.
+  holder.close();
+  const hungUp = hangUp(address);
+  const second = waitForCommand(address);
+  await Promise.all([first, hungUp]);
+  const third = waitForMessage(address);
+  const sent = [sendCommand(address, "GO"), sendMessage(address, "hello")];
+  await (await third).reply("hello");
+  assertEquals([await second, await Promise.all(sent)], [["GO"], [true, "hello"]]);
 });
 
 test("an address of this machine stands for all of its addresses", async (address) => {
