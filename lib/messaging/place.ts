@@ -98,12 +98,14 @@ export class Place {
    */
   static async at(address: Address | null): Promise<Place> {
     const { key, open } = wayTo(address);
-    let place = places.get(key);
-    if (place === undefined) {
-      place = open().then((listener) => new Place(listener));
-      places.set(key, place);
-      place.catch(() => places.delete(key));
-    }
+    const known = places.get(key);
+    if (known !== undefined) return await known;
+    const place = open().then((listener) => new Place(listener));
+    places.set(key, place);
+    place.catch(() => {
+      // Another may stand there by now.
+      if (places.get(key) === place) places.delete(key);
+    });
     return await place;
   }
 
