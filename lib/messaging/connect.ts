@@ -5,6 +5,7 @@
  */
 
 import { formatAddress, type HostPort } from "../net/address.ts";
+import { endWith } from "../net/signals.ts";
 import type { Connection } from "../net/transport.ts";
 import { type Address, targetOf } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
@@ -90,7 +91,7 @@ export class Connector {
     const { signal: end, session: maker, encrypted, secret } = this.#options;
     try {
       const session = await this.#open(await open(this.to, { encrypted, secret, signal }), signal);
-      end?.addEventListener("abort", () => session.close(), { once: true, signal: session.signal });
+      endWith(end, () => session.close(), session.signal);
       if (maker !== undefined) void runSession<Session & LinkSession>(session, maker);
       return session;
     } catch (error) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { endWith } from "../net/signals.ts";
 import { warn } from "../net/warn.ts";
 import { type EncryptionOptions, SecurityError } from "./encryption.ts";
 import { distanceOf } from "../link/backoff.ts";
@@ -124,7 +125,8 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
   readonly #events: Events<GroupEvent<keyof Entries & string>>;
   readonly #options: GroupOptions;
   readonly #stop = new AbortController();
-  #whenReady: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  /** Who waits until all are there; each leaves by itself. */
+  readonly #whenReady = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
   #isReady = false;
 
   constructor(entries: Entries, options: GroupOptions) {
@@ -137,8 +139,7 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
         ? this.#listens(name, entry)
         : this.#connects(name, entry);
     });
-    options.signal?.addEventListener("abort", () => this.close(), { once: true });
-    if (options.signal?.aborted) this.close();
+    endWith(options.signal, () => this.close(), this.#stop.signal);
     for (const each of start) each();
     // Where nobody is to come all are there.
     this.#judge();
@@ -223,22 +224,24 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
     if (isReady === this.#isReady) return;
     this.#isReady = isReady;
     this.#events.tell({ type: isReady ? "ready" : "notReady" });
-    if (isReady) { for (const { resolve } of this.#whenReady.splice(0)) resolve(); }
+    if (isReady) { for (const { resolve } of [...this.#whenReady]) resolve(); }
   }
 
   async ready({ signal }: { signal?: AbortSignal } = {}): Promise<AllMembers<Entries>> {
     signal?.throwIfAborted();
     if (this.#stop.signal.aborted) throw closedError();
     while (!this.#isReady) {
-      await new Promise<void>((resolve, reject) => {
-        const abort = () => reject(signal?.reason);
-        const done = () => signal?.removeEventListener("abort", abort);
-        signal?.addEventListener("abort", abort, { once: true });
-        this.#whenReady.push({
-          resolve: () => (done(), resolve()),
-          reject: (error) => (done(), reject(error)),
-        });
-      });
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const waiter = { resolve, reject };
+      const abort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", abort);
+      this.#whenReady.add(waiter);
+      try {
+        await promise;
+      } finally {
+        this.#whenReady.delete(waiter);
+        signal?.removeEventListener("abort", abort);
+      }
     }
     return { ...this.#members } as AllMembers<Entries>;
   }
@@ -251,7 +254,7 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
       this.#members[name] = null;
       member?.close();
     }
-    for (const { reject } of this.#whenReady.splice(0)) reject(closedError());
+    for (const { reject } of [...this.#whenReady]) reject(closedError());
     this.events.end();
   }
 

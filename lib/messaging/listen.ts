@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Acceptor } from "./acceptor.ts";
+import type { Connection } from "../net/transport.ts";
 import type { Address } from "./address.ts";
 import { plainRefusal } from "./encryption.ts";
 import { encodeEnvelope } from "./envelope.ts";
@@ -12,10 +12,11 @@ import { messageStream } from "./incoming_message.ts";
 import { encodeJson, shown } from "./json.ts";
 import { LinkSession } from "./link_session.ts";
 import { within } from "./patience.ts";
+import { ProgramPort } from "./program_port.ts";
 import { listenRaw, type RawListener, type RawListenOptions } from "./raw.ts";
 import { Registry } from "./registry.ts";
 import type { Message, Session, SessionMaker, SessionOptions } from "./session.ts";
-import { Events, type SessionEvent } from "./session_event.ts";
+import type { SessionEvent } from "./session_event.ts";
 import { runSession } from "./session_runner.ts";
 import type { Stream } from "./stream.ts";
 import { MAX_NEWS_TOPIC } from "../wire/limits.ts";
@@ -118,55 +119,48 @@ class LinkListener implements Listener {
   readonly events: Stream<SessionEvent<Session>>;
   readonly messages: Stream<Message> = messageStream();
   readonly sessions: Set<LinkSession> = new Set();
-  readonly #events: Events<SessionEvent<Session>>;
-  readonly #acceptor: Acceptor;
+  readonly #port: ProgramPort<Session>;
+  readonly #registry: Registry;
+  readonly #maker: SessionMaker<Session> | undefined;
   readonly #greeting = new Set<LinkSession>();
-  #closed = false;
 
   constructor(address: Address | null, options: ListenOptions) {
-    const { messages, handlers, session: maker, signal, background = false } = options;
-    const { encrypted, secret } = options;
-    const registry = new Registry(messages, handlers);
-    this.#events = new Events(options.onEvent);
-    this.events = this.#events.stream;
-    const take = (connection: ConstructorParameters<typeof LinkSession>[0]) => {
-      const session = new LinkSession(connection, {
-        role: "listens",
-        registry,
-        inbox: maker === undefined ? this.messages : undefined,
-        opened: (session) => {
-          this.#greeting.delete(session);
-          this.sessions.add(session);
-          const event = { type: "accepted", session } as const;
-          session.tellOpened(event);
-          this.#events.tell(event);
-          if (maker !== undefined) void runSession<Session & LinkSession>(session, maker);
-        },
-        ended: (session, event) => {
-          this.#greeting.delete(session);
-          // Who never said hello was no session.
-          if (this.sessions.delete(session)) this.#events.tell(event);
-        },
-      });
-      this.#greeting.add(session);
-      return session.ended;
-    };
-    try {
-      this.#acceptor = new Acceptor(address, {
-        background,
-        encrypted,
-        secret,
-        take,
-        plainRefusal: plainRefusal({ secret }),
-        refused: (address, reason) => this.#events.tell({ type: "notConnected", address, reason }),
-      });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#events.tell({ type: "notListening", address: String(address), reason });
-      throw error;
-    }
-    this.address = this.#acceptor.address;
-    signal?.addEventListener("abort", () => this.close(), { once: true });
+    this.#registry = new Registry(options.messages, options.handlers);
+    this.#maker = options.session;
+    this.#port = new ProgramPort(address, options, {
+      take: (connection) => this.#take(connection),
+      end: (reason) => {
+        for (const session of [...this.sessions, ...this.#greeting]) session.close(reason);
+        this.messages.end();
+      },
+      plainRefusal: plainRefusal(options),
+    });
+    this.address = this.#port.address;
+    this.events = this.#port.events;
+  }
+
+  #take(connection: Connection): Promise<unknown> {
+    const maker = this.#maker;
+    const session = new LinkSession(connection, {
+      role: "listens",
+      registry: this.#registry,
+      inbox: maker === undefined ? this.messages : undefined,
+      opened: (session) => {
+        this.#greeting.delete(session);
+        this.sessions.add(session);
+        const event = { type: "accepted", session } as const;
+        session.tellOpened(event);
+        this.#port.tell(event);
+        if (maker !== undefined) void runSession<Session & LinkSession>(session, maker);
+      },
+      ended: (session, event) => {
+        this.#greeting.delete(session);
+        // Who never said hello was no session.
+        if (this.sessions.delete(session)) this.#port.tell(event);
+      },
+    });
+    this.#greeting.add(session);
+    return session.ended;
   }
 
   publish(topic: string | null, data: unknown = null): Promise<void> {
@@ -190,19 +184,13 @@ class LinkListener implements Listener {
   }
 
   close(reason = "the program there ends"): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#acceptor.close();
-    for (const session of [...this.sessions, ...this.#greeting]) session.close(reason);
-    this.#events.tell({ type: "notListening", address: this.address, reason: "closed" });
-    this.#events.stream.end();
-    this.messages.end();
+    this.#port.close(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.sessions];
     this.close();
     const ends = sessions.map((session) => session[Symbol.asyncDispose]());
-    await Promise.all([...ends, this.#acceptor.ended]);
+    await Promise.all([...ends, this.#port.ended]);
   }
 }

@@ -8,6 +8,7 @@
 import type { EncryptionOptions } from "./encryption.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import { formatAddress } from "../net/address.ts";
+import { endWith } from "../net/signals.ts";
 import type { Connection } from "../net/transport.ts";
 import { LocalFault } from "../wire/errors.ts";
 import {
@@ -17,10 +18,10 @@ import {
   SEND_STUCK_MS,
 } from "../wire/limits.ts";
 import { encodeText } from "../wire/text.ts";
-import { Acceptor } from "./acceptor.ts";
 import { type Address, targetOf } from "./address.ts";
 import { AskError } from "./ask_error.ts";
 import { open, patiently } from "./dial.ts";
+import { ProgramPort } from "./program_port.ts";
 import { Room } from "./room.ts";
 import type { SessionMaker } from "./session.ts";
 import { Events, type SessionEvent } from "./session_event.ts";
@@ -235,8 +236,8 @@ export async function connectRaw(
   });
   if (background) connection.unref?.();
   const session = new RawLinkSession(connection, raw, (event) => events.tell(event));
-  signal?.addEventListener("abort", () => session.close(), { once: true });
   events.tell({ type: "connected", session });
+  endWith(signal, () => session.close(), session.signal);
   if (maker !== undefined) void runSession<RawSession & RawLinkSession>(session, maker);
   return session;
 }
@@ -254,50 +255,41 @@ class RawLinkListener implements RawListener {
   readonly address: string;
   readonly events: Stream<SessionEvent<RawSession>>;
   readonly sessions: Set<RawLinkSession> = new Set();
-  readonly #events: Events<SessionEvent<RawSession>>;
-  readonly #acceptor: Acceptor;
+  readonly #port: ProgramPort<RawSession>;
+  readonly #options: RawListenOptions;
 
   constructor(address: Address | null, options: RawListenOptions) {
-    const { raw, session: maker, signal, background = false, encrypted, secret } = options;
-    this.#events = new Events(options.onEvent);
-    this.events = this.#events.stream;
-    const take = (connection: Connection) => {
-      const session = new RawLinkSession(connection, raw, (event) => {
-        this.sessions.delete(session);
-        this.#events.tell(event);
-      });
-      this.sessions.add(session);
-      this.#events.tell({ type: "accepted", session });
-      void runSession<RawSession & RawLinkSession>(session, maker);
-      return session.ended;
-    };
-    try {
-      this.#acceptor = new Acceptor(address, {
-        background,
-        encrypted,
-        secret,
-        take,
-        refused: (address, reason) => this.#events.tell({ type: "notConnected", address, reason }),
-      });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#events.tell({ type: "notListening", address: String(address), reason });
-      throw error;
-    }
-    this.address = this.#acceptor.address;
-    signal?.addEventListener("abort", () => this.close(), { once: true });
+    this.#options = options;
+    this.#port = new ProgramPort(address, options, {
+      take: (connection) => this.#take(connection),
+      end: (reason) => {
+        for (const session of [...this.sessions]) session.close(reason);
+      },
+    });
+    this.address = this.#port.address;
+    this.events = this.#port.events;
+  }
+
+  #take(connection: Connection): Promise<unknown> {
+    const { raw, session: maker } = this.#options;
+    const session = new RawLinkSession(connection, raw, (event) => {
+      this.sessions.delete(session);
+      this.#port.tell(event);
+    });
+    this.sessions.add(session);
+    this.#port.tell({ type: "accepted", session });
+    void runSession<RawSession & RawLinkSession>(session, maker);
+    return session.ended;
   }
 
   close(): void {
-    this.#acceptor.close();
-    for (const session of [...this.sessions]) session.close();
-    this.#events.stream.end();
+    this.#port.close("closed");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.sessions];
     this.close();
     const ends = sessions.map((session) => session[Symbol.asyncDispose]());
-    await Promise.all([...ends, this.#acceptor.ended]);
+    await Promise.all([...ends, this.#port.ended]);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Abort signals put together.
+ * Abort signals put together, and what they end.
  *
  * @module
  */
@@ -33,4 +33,30 @@ export function anySignal(...signals: readonly (AbortSignal | undefined)[]): Abo
   const over = sources.find((source) => source.aborted);
   if (over !== undefined) end(over);
   return either.signal;
+}
+
+/**
+ * Calls `end` when `signal` is aborted, at once where it was; not after `over`: what has ended by other
+ * means leaves nothing on a signal that lives long.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { endWith } from "./signals.ts";
+ * const program = new AbortController(), over = new AbortController();
+ * let ends = 0;
+ * endWith(program.signal, () => ends++, over.signal);
+ * over.abort();
+ * program.abort();
+ * assertEquals(ends, 0);
+ * ```
+ */
+export function endWith(
+  signal: AbortSignal | undefined,
+  end: () => void,
+  over: AbortSignal,
+): void {
+  if (over.aborted) return;
+  if (signal?.aborted) return end();
+  signal?.addEventListener("abort", () => end(), { once: true, signal: over });
 }

@@ -50,7 +50,9 @@ async function connectOnce(
   { signal, timeoutMs = 10_000 }: ConnectOptions,
 ): Promise<Connection> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  const both = anySignal(signal, timeout);
+  // When it is connected, nothing stays on a signal that lives long.
+  const over = new AbortController();
+  const both = anySignal(signal, timeout, over.signal);
   try {
     // `signal` is not in the types of all the versions of Deno that have it.
     const connectOptions = { hostname, port, signal: both };
@@ -60,6 +62,8 @@ async function connectOnce(
   } catch (error) {
     if (!timeout.aborted || signal?.aborted) throw error;
     throw new Deno.errors.TimedOut(`No answer from ${hostname} in ${timeoutMs} ms`);
+  } finally {
+    over.abort();
   }
 }
 

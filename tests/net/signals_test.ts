@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { anySignal } from "../../lib/net/signals.ts";
+import { anySignal, endWith } from "../../lib/net/signals.ts";
 
 Deno.test("any signal: aborted with the first one, for its reason, once", () => {
   const one = new AbortController(), two = new AbortController();
@@ -36,4 +36,22 @@ Deno.test("any signal: the sources don't keep what is over", () => {
     short.abort();
   }
   assertEquals(listeners, 0);
+});
+
+Deno.test("end with: once, at once where the signal is aborted, never after the end", () => {
+  const signal = new AbortController(), over = new AbortController();
+  let ends = 0;
+  const end = () => ends++;
+  endWith(undefined, end, over.signal);
+  endWith(signal.signal, end, AbortSignal.abort());
+  endWith(AbortSignal.abort(), end, AbortSignal.abort());
+  assertEquals(ends, 0);
+  endWith(AbortSignal.abort(), end, over.signal);
+  assertEquals(ends, 1);
+  endWith(signal.signal, end, over.signal);
+  // The same function may end several things.
+  endWith(signal.signal, end, new AbortController().signal);
+  over.abort();
+  signal.abort();
+  assertEquals(ends, 2);
 });
