@@ -21,6 +21,8 @@ const log = getLogger(["talker", "messaging"]);
 const PAUSE_MS = 100;
 /** Addresses of which is remembered why they were refused. */
 const MAX_SAID = 1_000;
+/** That there are too many connections is told at most this often, in milliseconds. */
+const CROWD_TOLD_MS = 10_000;
 
 /** What an {@linkcode Acceptor} is made of. */
 export interface AcceptorOptions extends EncryptionOptions {
@@ -46,6 +48,9 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #counts = new Map<string, number>();
   #all = 0;
+  /** Connections of which it was not told that there was no room, and when it was last told. */
+  #untold = 0;
+  #toldAt = -Infinity;
   #closed = false;
 
   /**
@@ -89,8 +94,8 @@ export class Acceptor {
     const isOwn = isFromThisMachine(connection);
     const count = this.#counts.get(from) ?? 0;
     if (this.#all >= MAX_SESSIONS || (!isOwn && count >= MAX_SESSIONS_PER_ADDRESS)) {
-      log.warn("No more connections are taken from {from}", { from });
-      return connection.close();
+      connection.close();
+      return this.#tellCrowd(from);
     }
     if (this.#options.background) connection.unref?.();
     this.#all++;
@@ -101,6 +106,16 @@ export class Acceptor {
       if (left > 0) this.#counts.set(from, left);
       else this.#counts.delete(from);
     });
+  }
+
+  /** Tells that there are too many. Not of each: who knocks all the time is not to fill the log. */
+  #tellCrowd(from: string): void {
+    const count = ++this.#untold;
+    const now = performance.now();
+    if (now - this.#toldAt < CROWD_TOLD_MS) return;
+    this.#toldAt = now;
+    this.#untold = 0;
+    log.warn("Too many connections: {count} refused, the last from {from}", { count, from });
   }
 
   /** Takes no more. */
@@ -120,12 +135,14 @@ function secured(
   security: Security | undefined,
   { refused = () => {}, plainRefusal = new Uint8Array(0) }: AcceptorOptions,
 ): Port {
-  const said = new Map<string, string>();
+  // Of each address each reason once, however they take turns.
+  const said = new Set<string>();
   const tell = ({ hostname, port }: Endpoint, why: string) => {
     refused(formatAddress({ host: hostname, port }), why);
-    if (said.get(hostname) === why) return;
+    const what = `${hostname} ${why}`;
+    if (said.has(what)) return;
     if (said.size >= MAX_SAID) said.clear();
-    said.set(hostname, why);
+    said.add(what);
     log.warn("Refused a connection from {from}: {why}", { from: hostname, why });
   };
   if (security === undefined) return plainListener(port, (from) => tell(from, FOUND_ENCRYPTED));
