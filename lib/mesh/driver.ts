@@ -308,8 +308,8 @@ export class MeshDriver implements LinkOwner {
     if (entry === undefined) return;
     entry.peer = peer;
     this.#keepers.answered(entry, peer);
-    const { hostname, port } = entry.framed.remote;
-    log.info("Link to {name} ({host}:{port}) is up", { name: peer.name, host: hostname, port });
+    const { name } = peer;
+    log.info("Link to {name} ({address}) is up", { name, address: keyOf(entry.framed.remote) });
     entry.settle?.({ type: "up", peer: peer.id });
     entry.settle = undefined;
     this.#watchers.linksChanged();

@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import type { MeshDriver } from "./driver.ts";
 import type { NodeId, Random } from "./identity.ts";
 import { type Candidate, type JoinAction, Joiner } from "./joiner.ts";
+import { keyOf } from "./keepers.ts";
 import { Said } from "./said.ts";
 
 const log = getLogger(["talker", "mesh"]);
@@ -95,7 +96,7 @@ export class JoinerDriver implements Disposable {
   }
 
   async #connect({ id, name, to }: JoinAction & { type: "connect" }): Promise<void> {
-    log.debug("Linking to {name} at {host}:{port}", { name, host: to.hostname, port: to.port });
+    log.debug("Linking to {name} at {address}", { name, address: keyOf(to) });
     const outcome = await this.#driver.dial(to, { joined: true });
     this.#tell((joiner, now) => {
       if (outcome.type === "up") return joiner.connected(id, outcome.peer, now);

@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type Distance, distanceOf } from "../link/backoff.ts";
 import { Alarm, keepUp } from "../link/keep_up.ts";
+import { formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/transport.ts";
 import type { Identity, NodeId } from "./identity.ts";
 
@@ -123,9 +124,9 @@ export class Keepers {
   }
 }
 
-/** An address as the name of a keeper. */
+/** An address as the name of a keeper, and as people write it; of port 0 is what is looked up by name. */
 export function keyOf({ hostname, port }: Endpoint): string {
-  return port === 0 ? hostname : `${hostname}:${port}`;
+  return port === 0 ? hostname : formatAddress({ host: hostname, port });
 }
 
 /** How far away it is. What is looked up by name (port 0) is on the local network. */

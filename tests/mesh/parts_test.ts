@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { compareLinks, newIncarnation, startCounter } from "../../lib/mesh/identity.ts";
 import { DEFAULT_LIMITS } from "../../lib/mesh/limits.ts";
 import { decideHeartbeat, Link, LINK_TRANSITIONS } from "../../lib/mesh/links.ts";
+import { keyOf } from "../../lib/mesh/keepers.ts";
 import { Log, SegmentList } from "../../lib/mesh/log.ts";
 import { Topology } from "../../lib/mesh/topology.ts";
 import { type Batch, encodeBatches } from "../../lib/wire/mesh_batch.ts";
@@ -78,6 +79,12 @@ Deno.test("heartbeat: pings each second, and silence is found within 5 s", () =>
   for (const [link, now, expected] of cases) {
     assertEquals(decideHeartbeat(link as never, now).type, expected);
   }
+});
+
+Deno.test("keepers: an address is known as people write it", () => {
+  assertEquals(keyOf({ hostname: "192.0.2.1", port: 7000 }), "192.0.2.1:7000");
+  assertEquals(keyOf({ hostname: "fe80::1%eth0", port: 7000 }), "[fe80::1%eth0]:7000");
+  assertEquals(keyOf({ hostname: "kitchen", port: 0 }), "kitchen");
 });
 
 Deno.test("log: forgets by count, by bytes and by age, the oldest first", () => {
