@@ -6,7 +6,7 @@ import { type IAm, PROTOCOL_VERSIONS, type RefusalCode } from "../wire/mesh_mess
 import type { MeshContext } from "./context.ts";
 import { compareLinks, decideHello, type Identity, newNonce, type NodeId } from "./identity.ts";
 import { HANDOVER, HEARTBEAT_EVERY, MAX_LINKS } from "./limits.ts";
-import { decideHeartbeat, isSuspect, Link, type LinkId, smoothRoundTrip } from "./links.ts";
+import { decideHeartbeat, isSuspect, Link, type LinkId } from "./links.ts";
 
 /** What the links cause elsewhere. */
 export interface LinkHooks {
@@ -166,12 +166,6 @@ export class LinkTable {
     context.tell(() => context.effects.linkDown?.(link.id, identityOf(peer)));
   }
 
-  /** A heartbeat came back. */
-  answered(link: Link, token: number): void {
-    const sample = Math.max(0, this.context.now - token);
-    link.roundTrip = smoothRoundTrip(link.roundTrip, sample);
-  }
-
   /** Sends the heartbeats that are due, and drops those that are silent. */
   tick(): void {
     const { context } = this;
@@ -181,7 +175,7 @@ export class LinkTable {
     for (const link of [...context.links.values()]) {
       let decision = decideHeartbeat(link, now);
       if (decision.type === "ping") {
-        context.send(link, { type: "ping", token: Math.floor(now) });
+        context.send(link, { type: "ping", token: link.ping(now) });
         link.heartbeatDue = now + HEARTBEAT_EVERY;
         decision = decideHeartbeat(link, now);
       }

@@ -28,6 +28,9 @@ export const LINK_TRANSITIONS: Readonly<
   closed: {},
 };
 
+/** Heartbeats that may come back at a time: each is a second younger than the one before. */
+const MAX_PINGS = 16;
+
 /** A fetch that was sent and whose end has not come. */
 export interface Fetch {
   readonly request: number;
@@ -54,6 +57,9 @@ export class Link {
   fetch: Fetch | null = null;
   /** Whether the peer has told all that it knows: only then it is told to others as a neighbour. */
   hasTold = false;
+  /** When the heartbeats were sent that have not come back, by token. */
+  readonly #pings = new Map<number, number>();
+  #lastToken = 0;
   /** Records of state to be sent, by origin and kind, but those of the kind topology. */
   readonly states = new Map<string, Uint8Array>();
   /** Those of the kind topology, by origin: sent behind the others. */
@@ -76,6 +82,22 @@ export class Link {
   /** The peer's id, once the link is up. */
   get peer(): NodeId | undefined {
     return this.phase.name === "up" ? this.phase.peer.id : undefined;
+  }
+
+  /** A heartbeat is sent now; gives its token. */
+  ping(now: number): number {
+    const token = ++this.#lastToken;
+    this.#pings.set(token, now);
+    this.#pings.delete(token - MAX_PINGS);
+    return token;
+  }
+
+  /** A heartbeat came back. A token that was never sent, or came before, measures nothing. */
+  pong(token: number, now: number): void {
+    const sentAt = this.#pings.get(token);
+    if (sentAt === undefined) return;
+    this.#pings.delete(token);
+    this.roundTrip = smoothRoundTrip(this.roundTrip, now - sentAt);
   }
 
   /** Moves to the next phase. @throws {Error} when the event is illegal, and nothing changes. */

@@ -193,7 +193,7 @@ export class MeshNode {
       case "ping":
         return this.#context.send(link, { type: "pong", token: message.token });
       case "pong":
-        return this.#links.answered(link, message.token);
+        return link.pong(message.token, this.#context.now);
       case "iAm":
         return this.#links.greeted(link, message);
       case "refuse":

@@ -123,6 +123,29 @@ Deno.test("mesh node: a link that gives way to another leaves no gap, whichever 
   }
 });
 
+Deno.test("mesh node: a round trip is measured from when it was sent, and only once", () => {
+  const { mesh, kitchen, attic } = pair();
+  const { number } = mesh.join(kitchen, attic);
+  // Parts of a millisecond count: it takes 0.2 ms here.
+  for (mesh.now = 0.9; mesh.now < 20_000; mesh.now += 100.3) {
+    for (const node of mesh.nodes) node.tick(mesh.now);
+    for (const { body } of kitchen.sent.splice(0)) attic.receive(number, body);
+    kitchen.now = mesh.now + 0.2;
+    const answers = attic.sent.splice(0);
+    for (const { body } of answers) kitchen.receive(number, body);
+    kitchen.now = mesh.now + 50;
+    for (const { body } of answers) {
+      // Again, or with what was never asked.
+      if (body[0] === 0x05) kitchen.receive(number, body);
+    }
+    kitchen.receive(number, { type: "pong", token: 0 });
+    kitchen.receive(number, { type: "pong", token: 2 ** 40 });
+    for (const { body } of kitchen.sent.splice(0)) attic.receive(number, body);
+  }
+  const [peer] = kitchen.node.peers();
+  assert(Math.abs(peer!.roundTrip! - 0.2) < 1e-6, `${peer!.roundTrip} ms`);
+});
+
 // ---------------------------------------------------------------- bad input
 
 const bad: Record<string, (node: HandNode, peer: HandNode) => MeshMessage | Uint8Array> = {
