@@ -7,12 +7,15 @@
 import type { GatherResult, MeshContext } from "./context.ts";
 import type { NodeId } from "./identity.ts";
 import { GATHER_TIMEOUT, MAX_GATHERS, MAX_GATHERS_WAITING, MAX_ROUTED_SENDS } from "./limits.ts";
-import type { Routes } from "./routes.ts";
+import type { AnswerPart, Routes } from "./routes.ts";
+import { MAX_MESH_ANSWER } from "../wire/mesh_limits.ts";
 import { Queue } from "../wire/queue.ts";
 
 interface Pending {
   readonly deadline: number;
   readonly answers: Map<NodeId, Uint8Array>;
+  /** What came of answers that are not whole yet. */
+  readonly parts: Map<NodeId, Uint8Array[]>;
   /** Asked, neither answered nor lost. */
   readonly waiting: Set<NodeId>;
   readonly silent: Set<NodeId>;
@@ -96,6 +99,7 @@ export class Gathers {
     const pending: Pending = {
       deadline: this.context.now + timeout,
       answers: new Map(),
+      parts: new Map(),
       waiting: new Set(targets),
       silent: new Set(),
       lost: new Set(),
@@ -119,13 +123,20 @@ export class Gathers {
     this.#settle(number, pending);
   }
 
-  /** An answer came. */
-  answered(from: NodeId, correlation: number, payload: Uint8Array): void {
+  /** An answer came, or a part of it. */
+  answered({ from, correlation, payload, isLast }: AnswerPart): void {
     const asked = this.#byRequest.get(correlation);
     if (asked === undefined || asked.node !== from) return;
     const pending = this.#pending.get(asked.gather)!;
-    if (!pending.waiting.delete(from)) return;
-    pending.answers.set(from, payload);
+    if (!pending.waiting.has(from)) return;
+    const parts = pending.parts.get(from) ?? [];
+    parts.push(payload);
+    const isTooLong = parts.reduce((sum, { length }) => sum + length, 0) > MAX_MESH_ANSWER;
+    if (!isLast && !isTooLong) return void pending.parts.set(from, parts);
+    pending.parts.delete(from);
+    pending.waiting.delete(from);
+    if (isTooLong) pending.silent.add(from);
+    else pending.answers.set(from, parts.length === 1 ? payload : joined(parts));
     this.#settle(asked.gather, pending);
   }
 
@@ -180,4 +191,14 @@ export class Gathers {
       } else this.#due = Math.min(this.#due, pending.deadline);
     }
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -133,6 +133,9 @@ export const ROUTED_WINDOW = 4_096;
 /** Sources of routed messages that are remembered. */
 export const MAX_ROUTED_SOURCES = 100_000;
 
+/** Bytes of an answer that are sent at a time: live traffic waits behind no more of it. */
+export const ANSWER_PART_BYTES = 256 * 1024;
+
 /** Ms after which a gather ends, by default. */
 export const GATHER_TIMEOUT = 2_000;
 

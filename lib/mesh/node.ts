@@ -9,7 +9,7 @@
  */
 import type { Batch, BatchBuilder } from "../wire/mesh_batch.ts";
 import { MeshFrameError } from "../wire/mesh_bytes.ts";
-import { MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
+import { MAX_MESH_ANSWER, MAX_MESH_PAYLOAD } from "../wire/mesh_limits.ts";
 import { decodeMeshMessage, type MeshMessage, type RefusalCode } from "../wire/mesh_message.ts";
 import { Broadcast, ForgedError, type Published } from "./broadcast.ts";
 import { type DirectRequest, MeshContext, type MeshEffects } from "./context.ts";
@@ -111,7 +111,7 @@ export class MeshNode {
       context,
       this.#membership.topology,
       this.#observers,
-      (from, correlation, payload) => this.#gathers.answered(from, correlation, payload),
+      (part) => this.#gathers.answered(part),
     );
     this.#gathers = new Gathers(context, this.#routes);
   }
@@ -262,7 +262,11 @@ export class MeshNode {
     this.#context.flush();
   }
 
-  /** Sends a message to one node; `message.finished` is told once whether it arrived. */
+  /**
+   * Sends a message to one node; `message.finished` is told once whether it arrived.
+   *
+   * @throws {RangeError} when it has more than 1 MiB.
+   */
   send(message: Direct, now: number): void {
     checkPayload(message.payload);
     this.#context.now = now;
@@ -274,7 +278,7 @@ export class MeshNode {
    * Asks all reachable nodes, this one included, or `question.targets`; `question.finished` is told
    * once who answered what, and who did not.
    *
-   * @throws {RangeError} when too many questions wait for their turn.
+   * @throws {RangeError} when too many questions wait for their turn, or the question has more than 1 MiB.
    */
   gather(question: Omit<Question, "targets"> & Partial<Question>, now: number): void {
     checkPayload(question.payload);
@@ -283,12 +287,16 @@ export class MeshNode {
     this.#context.flush();
   }
 
-  /** Answers a request that an observer was given. */
+  /**
+   * Answers a request that an observer was given, with up to 16 MiB. `payload` must not be changed any more.
+   *
+   * @throws {RangeError} when it is longer.
+   */
   answer(request: DirectRequest, payload: Uint8Array, now: number): void {
-    checkPayload(payload);
+    checkPayload(payload, MAX_MESH_ANSWER);
     this.#context.now = now;
     const { from, kind, number } = request;
-    this.#routes.send({ to: from, purpose: "answer", kind, payload, correlation: number });
+    this.#routes.answer({ to: from, kind, payload, correlation: number });
     this.#context.flush();
   }
 
@@ -399,12 +407,8 @@ export class MeshNode {
 /** Ms between looks at the age of what is retained. */
 const EVICT_EVERY = 1_000;
 
-function checkPayload(payload: Uint8Array): void {
-  if (payload.length > MAX_MESH_PAYLOAD) {
-    throw new RangeError(
-      `Cannot send ${payload.length} bytes: at most ${MAX_MESH_PAYLOAD} fit into one message`,
-    );
-  }
+function checkPayload({ length }: Uint8Array, most = MAX_MESH_PAYLOAD): void {
+  if (length > most) throw new RangeError(`Cannot send ${length} bytes: ${most} are the most`);
 }
 
 function compareText(a: string, b: string): number {

@@ -9,6 +9,7 @@ import { type Purpose, type Routed, ROUTED_HOP_OFFSET } from "../wire/mesh_messa
 import type { DirectRequest, MeshContext, SendOutcome } from "./context.ts";
 import { ForgedError } from "./broadcast.ts";
 import {
+  ANSWER_PART_BYTES,
   MAX_ROUTED_SENDS,
   MAX_ROUTED_SOURCES,
   ROUTE_RETRY,
@@ -22,7 +23,7 @@ import { edgeKey, type Topology } from "./topology.ts";
 /** What a message for one node is. */
 export interface Outgoing {
   readonly to: NodeId;
-  readonly purpose: Extract<Purpose, "message" | "request" | "answer">;
+  readonly purpose: Extract<Purpose, "message" | "request" | "part" | "answer">;
   readonly kind: number;
   readonly payload: Uint8Array;
   /** The number of the request that it answers. */
@@ -33,8 +34,18 @@ export interface Outgoing {
   readonly finished?: ((outcome: SendOutcome) => void) | undefined;
 }
 
-/** Takes an answer: from whom, and to which request. */
-export type AnswerSink = (from: NodeId, correlation: number, payload: Uint8Array) => void;
+/** A part of an answer, or all of it. */
+export interface AnswerPart {
+  readonly from: NodeId;
+  /** The number of the request. */
+  readonly correlation: number;
+  readonly payload: Uint8Array;
+  /** Nothing of the answer follows. */
+  readonly isLast: boolean;
+}
+
+/** Takes answers. */
+export type AnswerSink = (part: AnswerPart) => void;
 
 interface Pending {
   readonly outgoing: Outgoing;
@@ -106,6 +117,24 @@ export class Routes {
     return number;
   }
 
+  /**
+   * Answers a request. What is long goes in parts, each of them when the one before has arrived: so they come in
+   * their order, and as fast as the way there takes them.
+   */
+  answer(answer: Pick<Outgoing, "to" | "kind" | "payload" | "correlation">): void {
+    const { payload } = answer;
+    const send = (start: number) => {
+      const end = start + ANSWER_PART_BYTES;
+      const part = payload.subarray(start, end);
+      if (end >= payload.length) this.send({ ...answer, purpose: "answer", payload: part });
+      else {
+        const finished = ({ type }: SendOutcome) => type === "delivered" && send(end);
+        this.send({ ...answer, purpose: "part", payload: part, finished });
+      }
+    };
+    send(0);
+  }
+
   /** Gives up a message without telling. */
   cancel(number: number): void {
     this.#pending.delete(number);
@@ -126,7 +155,9 @@ export class Routes {
     const { outgoing, lastPath, badNodes } = pending;
     // The nodes of a path that brought no acknowledgement are avoided, as long as there is a way.
     for (const id of lastPath?.slice(1, -1) ?? []) badNodes.add(id);
-    const path = this.#choosePath(pending);
+    const path = pending.attempts === 0
+      ? this.topology.path(outgoing.to)
+      : this.#detour(pending) ?? this.topology.path(outgoing.to);
     if (path === undefined) {
       this.#finish(number, {
         type: "failed",
@@ -145,11 +176,10 @@ export class Routes {
     });
   }
 
-  #choosePath({ outgoing: { to }, attempts, badNodes, badEdges }: Pending): NodeId[] | undefined {
-    if (attempts === 0) return this.topology.path(to);
+  // A path that avoids what is known to be broken.
+  #detour({ outgoing: { to }, badNodes, badEdges }: Pending): NodeId[] | undefined {
     return this.topology.path(to, { nodes: badNodes, edges: badEdges }) ??
-      this.topology.path(to, { nodes: new Set(), edges: badEdges }) ??
-      this.topology.path(to);
+      this.topology.path(to, { nodes: new Set(), edges: badEdges });
   }
 
   #transmit(
@@ -234,7 +264,8 @@ export class Routes {
     if (pending === undefined || index < 0 || next === undefined) return;
     pending.badEdges.add(edgeKey(at, next));
     pending.lastPath = undefined;
-    this.#attempt(number, pending);
+    // The same way would fail again, as fast as the links are: that is tried when its time has come.
+    if (this.#detour(pending) !== undefined) this.#attempt(number, pending);
   }
 
   #isRepeat(id: NodeId, { incarnation, number }: Routed): boolean {
@@ -268,8 +299,10 @@ export class Routes {
     const { purpose, kind, incarnation, number, correlation } = message;
     const payload = message.payload.slice();
     this.context.tell(() => {
-      if (purpose === "answer") this.answered(from, correlation ?? 0, payload);
-      else if (purpose === "message") {
+      if (purpose === "answer" || purpose === "part") {
+        const isLast = purpose === "answer";
+        this.answered({ from, correlation: correlation ?? 0, payload, isLast });
+      } else if (purpose === "message") {
         this.observers.tell(kind, (observer) => observer.received?.({ from, kind, payload }));
       } else {
         const request: DirectRequest = { from, kind, payload, incarnation, number };

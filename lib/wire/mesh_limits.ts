@@ -6,6 +6,12 @@
 /** Bytes of the payload of one message: the largest client record, 1 MiB. */
 export const MAX_MESH_PAYLOAD = 1024 * 1024;
 
+/**
+ * Bytes of one answer, which goes in as many messages as it needs: what is to be told of everybody whom
+ * a full server has, with the longest names. Then an answer is a mistake.
+ */
+export const MAX_MESH_ANSWER = 16 * 1024 * 1024;
+
 /** Bytes of one frame: a payload of the largest size, and 64 KiB for the header and a path. */
 export const MAX_MESH_FRAME = MAX_MESH_PAYLOAD + 64 * 1024;
 

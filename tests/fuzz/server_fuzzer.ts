@@ -343,7 +343,7 @@ function message(
       records: [{ origin: id, incarnation, kind: dice.int(0, 10), version: first, payload }],
     });
   }
-  const purpose = dice.pick(["message", "request", "answer", "ack", "failure"] as const);
+  const purpose = dice.pick(["message", "request", "answer", "part", "ack", "failure"] as const);
   return encodeMeshMessage({
     type: "routed",
     purpose,

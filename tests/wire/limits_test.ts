@@ -25,7 +25,6 @@ const WITHOUT_TEST: Readonly<Record<string, string>> = {
   HEARTBEAT_EVERY: "a time of the mesh; tests/mesh/parts_test.ts has the numbers",
   SILENT_AFTER: "a time of the mesh; tests/mesh/parts_test.ts has the numbers",
   SUSPECT_AFTER: "a time of the mesh",
-  ROUTE_RETRY: "a time of the mesh",
   ROUTE_TIMEOUT: "a time of the mesh",
   GATHER_TIMEOUT: "a time of the mesh; tests/e2e has 2 s",
   HANDSHAKE_PAUSE_MS: "a pause of one ms",
