@@ -1,12 +1,13 @@
 /**
  * Receipts from the whole mesh. Each server is asked what it knows of a notification's recipients, and, when the
- * asker wants to wait, tells every change until then. So nobody asks again and again, and nothing is flooded.
+ * asker wants to wait, tells until then that something changed; then it is asked again. So nobody asks without
+ * need, nothing is flooded, and a crowd that acknowledges costs no more answers than can be given.
  *
  * @module
  */
 
-import type { DirectMessage, DirectRequest } from "../mesh/context.ts";
-import { MAX_RECEIPT_WATCHES, MAX_RECEIPTS } from "../wire/limits.ts";
+import type { DirectMessage, DirectRequest, GatherResult } from "../mesh/context.ts";
+import { MAX_RECEIPT_WATCHES } from "../wire/limits.ts";
 import type { Board, BoardReceipt } from "./board.ts";
 import { NOTIFY_KIND } from "./kinds.ts";
 import { decodeJson, encodeJson, isId, isKey } from "./messages.ts";
@@ -19,8 +20,11 @@ import type { After, NotifyMesh } from "./room_mesh.ts";
 /** A question may overtake the notification that it is about by so much, in milliseconds. */
 const OVERTAKE_MS = 500;
 
-/** Changes are told together, so much later, in milliseconds: each time all that is known. */
+/** That something changed is told so much later, in milliseconds: for all changes till then. */
 const TELL_AFTER_MS = 25;
+
+/** A server is asked again a ms later for so many recipients that it told: that takes it some part of that. */
+const RECIPIENTS_PER_MS = 100;
 
 /** Of two servers that know different things of a named recipient the one is right that knows more. */
 const RANK: Record<ReceiptState, number> = { queued: 0, expired: 1, delivered: 2, acknowledged: 3 };
@@ -54,6 +58,8 @@ export interface MeshReceiptsOptions {
 export class MeshReceipts {
   readonly #options: MeshReceiptsOptions;
   readonly #queries = new Set<Query>();
+  /** Servers that are asked again (`ID NODE`), and whether something changed there meanwhile. */
+  readonly #asking = new Map<string, boolean>();
   /** Who waits for changes, by id of the notification. */
   readonly #watches = new Map<string, Watch[]>();
   #watching = 0;
@@ -98,36 +104,44 @@ export class MeshReceipts {
 
   /** Asks all others; gives those that did not answer. */
   #gather(query: Query, wait: number): Promise<readonly string[]> {
-    const { mesh } = this.#options;
+    const { node } = this.#options.mesh;
+    const targets = node.reachable().filter((id) => id !== node.identity.id);
     return new Promise((resolve) => {
-      mesh.now((node, now) => {
-        const targets = node.reachable().filter((id) => id !== node.identity.id);
-        const payload = encodeJson({ id: query.id, wait: Math.round(wait) });
-        const ask = () =>
-          node.gather({
-            kind: NOTIFY_KIND.listeners,
-            payload,
-            targets,
-            finished: ({ answers, silent }) => {
-              for (const [from, answer] of answers) {
-                const known = parseKnown(decodeJson(answer));
-                if (known !== undefined && known.id === query.id && known.receipts !== undefined) {
-                  // What it told since then is newer.
-                  if (!query.answers.has(from)) query.answers.set(from, known.receipts);
-                }
-              }
-              resolve(silent);
-            },
-          }, now);
-        try {
-          ask();
-        } catch (error) {
-          // Too many questions are under way.
-          if (!(error instanceof RangeError)) throw error;
-          resolve(targets);
+      this.#question(query.id, wait, targets, (known, silent) => {
+        for (const [from, receipts] of known) {
+          // What it was asked for again since then is newer.
+          if (!query.answers.has(from)) query.answers.set(from, receipts);
         }
+        resolve(silent);
       });
     });
+  }
+
+  /** Asks servers what they know; `take` also gets those that did not answer. */
+  #question(
+    id: string,
+    wait: number,
+    targets: readonly string[],
+    take: (known: ReadonlyMap<string, Known>, silent: readonly string[]) => void,
+  ): void {
+    const payload = encodeJson({ id, wait: Math.round(wait) });
+    const finished = ({ answers, silent }: GatherResult) => {
+      const known = new Map<string, Known>();
+      for (const [from, answer] of answers) {
+        const receipts = parseKnown(decodeJson(answer), id);
+        if (receipts !== undefined) known.set(from, receipts);
+      }
+      take(known, silent);
+    };
+    try {
+      this.#options.mesh.now((node, now) => {
+        node.gather({ kind: NOTIFY_KIND.listeners, payload, targets, finished }, now);
+      });
+    } catch (error) {
+      // Too many questions are under way.
+      if (!(error instanceof RangeError)) throw error;
+      take(new Map(), targets);
+    }
   }
 
   /** `before`: what was known when it was not forgotten yet. */
@@ -157,14 +171,31 @@ export class MeshReceipts {
     return { receipts: sortReceipts(receipts), silent };
   }
 
-  // A server tells what changed.
+  // Something changed on a server.
   #received({ from, payload }: DirectMessage): void {
-    const known = parseKnown(decodeJson(payload));
-    if (known?.receipts === undefined) return;
-    for (const query of this.#queries) {
-      if (query.id === known.id) query.answers.set(from, known.receipts);
-    }
-    this.#options.board.receiptsChanged(known.id);
+    const told = decodeJson(payload);
+    if (isObject(told) && isId(told.id)) this.#askAgain(told.id, from);
+  }
+
+  // All that it knows: who missed one change has it with the next one. It is asked once at a time.
+  #askAgain(id: string, from: string): void {
+    if (![...this.#queries].some((query) => query.id === id)) return;
+    const key = `${id} ${from}`;
+    if (this.#asking.has(key)) return void this.#asking.set(key, true);
+    this.#asking.set(key, false);
+    this.#question(id, 0, [from], (known) => {
+      const receipts = known.get(from);
+      if (receipts !== undefined) {
+        for (const query of this.#queries) if (query.id === id) query.answers.set(from, receipts);
+        this.#options.board.receiptsChanged(id);
+      }
+      const pause = Math.ceil((receipts?.length ?? 0) / RECIPIENTS_PER_MS);
+      this.#options.after(pause, () => {
+        const isStale = this.#asking.get(key);
+        this.#asking.delete(key);
+        if (isStale) this.#askAgain(id, from);
+      });
+    });
   }
 
   // ---------------------------------------------------------------- answering
@@ -198,14 +229,10 @@ export class MeshReceipts {
   }
 
   #known(id: string): Record<string, unknown> {
-    const receipts = this.#options.board.receiptsHere(id);
-    return {
-      id,
-      receipts: receipts?.slice(0, MAX_RECEIPTS)
-        .map(({ recipient, server, state, key }) =>
-          key === undefined ? [recipient, server, state] : [recipient, server, state, key]
-        ),
-    };
+    const receipts = this.#options.board.receiptsHere(id)?.map((
+      { recipient, server, state, key },
+    ) => key === undefined ? [recipient, server, state] : [recipient, server, state, key]);
+    return { id, receipts };
   }
 
   #watch(watch: Watch): void {
@@ -248,7 +275,7 @@ export class MeshReceipts {
     const { mesh } = this.#options;
     this.#sweep();
     for (const id of this.#changed) {
-      const payload = encodeJson(this.#known(id));
+      const payload = encodeJson({ id });
       for (const { from } of this.#watches.get(id) ?? []) {
         mesh.now((node, now) => {
           node.send({ to: from, kind: NOTIFY_KIND.listeners, payload }, now);
@@ -259,14 +286,11 @@ export class MeshReceipts {
   }
 }
 
-/** What a server told, checked. */
-function parseKnown(value: unknown): { id: string; receipts: Known | undefined } | undefined {
-  if (!isObject(value) || !isId(value.id)) return undefined;
-  const { id, receipts } = value;
-  if (receipts === undefined) return { id, receipts };
-  if (!Array.isArray(receipts) || receipts.length > MAX_RECEIPTS) return undefined;
+/** What a server told of the notification of that id, checked; undefined where it knows nothing. */
+function parseKnown(value: unknown, id: string): Known | undefined {
+  if (!isObject(value) || value.id !== id || !Array.isArray(value.receipts)) return undefined;
   const known: BoardReceipt[] = [];
-  for (const receipt of receipts as unknown[]) {
+  for (const receipt of value.receipts as unknown[]) {
     if (!Array.isArray(receipt)) return undefined;
     const [recipient, server, state, key] = receipt as unknown[];
     if (typeof recipient !== "string" || parseNick(recipient) !== recipient) return undefined;
@@ -276,5 +300,5 @@ function parseKnown(value: unknown): { id: string; receipts: Known | undefined }
     if (key !== undefined && !isKey(key)) return undefined;
     known.push({ recipient, server, state: state as ReceiptState, key });
   }
-  return { id, receipts: known };
+  return known;
 }

@@ -134,7 +134,7 @@ export const MAX_BEACON_IDS = 64;
 export const MAX_BEACON_TTL_MS = 10_000;
 /** Services that one program advertises: two datagrams to some tens, sent every second. */
 export const MAX_BEACON_ADVERTS = 256;
-/** Services in the directory: hundreds of programs. Beyond it who has most makes room. */
+/** Services in the directory: hundreds of programs. Beyond it what is new is dropped. */
 export const MAX_BEACON_ENTRIES = 4_096;
 /** Services in the directory that were first heard from one address: 50 programs on one box, and some. */
 export const MAX_BEACON_ENTRIES_PER_SOURCE = 512;
@@ -266,8 +266,6 @@ export const MAX_EARLY_ACKNOWLEDGEMENTS = 10_000;
 export const MAX_OFFERS = 1_000;
 /** Questions for receipts, of this server's clients and of other servers, that wait at a time. */
 export const MAX_RECEIPT_WATCHES = 10_000;
-/** Recipients of one notification that are told to another server: the frame stays below 1 MiB. */
-export const MAX_RECEIPTS = 5_000;
 /** Bytes of one answer when two servers compare what they remember: small enough for what is live to wait behind it. */
 export const MAX_SYNC_BYTES = 256 * KIB;
 

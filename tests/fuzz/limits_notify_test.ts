@@ -10,7 +10,9 @@ import { encodeListeners, Listeners } from "../../lib/notify/listeners.ts";
 import { answer } from "../../lib/notify/sync_answers.ts";
 import * as limits from "../../lib/wire/limits.ts";
 import { SubscriberRig } from "../client/notify/rig.ts";
-import { decodeText } from "../../lib/wire/text.ts";
+import { MAX_MESH_ANSWER, MAX_NAME_BYTES } from "../../lib/wire/mesh_limits.ts";
+import { parseNick } from "../../lib/wire/nick.ts";
+import { decodeText, encodeText } from "../../lib/wire/text.ts";
 import { NotifyWorld } from "../notify/notify_world.ts";
 
 const id = (n: number) => n.toString(16).padStart(16, "0");
@@ -156,9 +158,22 @@ Deno.test("limit: sets of patterns that a server tells the others, in number and
   assertEquals(taken, MAX_PATTERNS_IN_ALL / MAX_LISTENER_SETS);
 });
 
-Deno.test("limit: questions for receipts that wait, and recipients that are told", async () => {
-  const { MAX_RECEIPT_WATCHES, MAX_RECEIPTS } = limits;
-  assert(MAX_RECEIPTS * 200 < limits.MAX_FRAME_BYTES, "All of them fit into a frame");
+Deno.test("limit: what is told of everybody whom a full server has fits into an answer", () => {
+  const letter = "\u{10330}", quote = "\\";
+  const nick = letter.repeat(limits.MAX_NICK_CHARACTERS);
+  assertEquals(parseNick(nick), nick);
+  const bytes = (value: unknown) => encodeText(`${JSON.stringify(value)},`).length;
+  const own = letter.repeat(limits.MAX_SERVER_NAME), longest = quote.repeat(MAX_NAME_BYTES);
+  const nameless = bytes([nick, own, "acknowledged"]);
+  const named = bytes([nick, longest, "acknowledged", nick]);
+  // With those that have just gone.
+  const most = 1.1 * limits.MAX_CLIENTS * nameless + limits.MAX_NAMED_SUBSCRIBERS * named;
+  assert(most < MAX_MESH_ANSWER, `receipts: ${most}`);
+  assert(limits.MAX_CLIENTS * encodeText(`${nick}\n`).length < MAX_MESH_ANSWER, "who");
+});
+
+Deno.test("limit: questions for receipts that wait", async () => {
+  const { MAX_RECEIPT_WATCHES } = limits;
   const world = new NotifyWorld({ seed: 1 });
   const [kitchen] = world.line(2) as [ReturnType<typeof world.add>];
   world.run(500);
