@@ -63,7 +63,8 @@ function deliver(talker: Talker, server: string, payload: Uint8Array): Whispered
   const question = parseObject(payload);
   const { from, to, text } = question ?? {};
   if (
-    typeof from !== "string" || parseNick(from) !== from || typeof to !== "string" ||
+    typeof from !== "string" || parseNick(from) !== from ||
+    typeof to !== "string" || parseNick(to) === undefined ||
     typeof text !== "string"
   ) {
     return { error: "not-found", text: "Not a whisper" };
