@@ -9,7 +9,7 @@ import { MAX_NOTIFICATION_CHARACTERS, MAX_TOPIC_CHARACTERS } from "../wire/limit
 import { ByteReader, ByteWriter } from "../wire/mesh_bytes.ts";
 import { MAX_NAME_BYTES } from "../wire/mesh_limits.ts";
 import { decodeText, encodeText, visible } from "../wire/text.ts";
-import { foldNick, parseNick } from "../wire/nick.ts";
+import { isFoldedNick, parseNick } from "../wire/nick.ts";
 import type { Notification } from "./notification.ts";
 import {
   encodeRecord,
@@ -108,7 +108,7 @@ export function isId(value: unknown): value is string {
 
 /** Whether this is a name as subscribers are known by: folded. */
 export function isKey(value: unknown): value is string {
-  return typeof value === "string" && parseNick(value) === value && foldNick(value) === value;
+  return typeof value === "string" && isFoldedNick(value);
 }
 
 // ---------------------------------------------------------------- changes

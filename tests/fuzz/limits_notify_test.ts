@@ -165,7 +165,7 @@ Deno.test("limit: what is told of everybody whom a full server has fits into an 
   const bytes = (value: unknown) => encodeText(`${JSON.stringify(value)},`).length;
   const own = letter.repeat(limits.MAX_SERVER_NAME), longest = quote.repeat(MAX_NAME_BYTES);
   const nameless = bytes([nick, own, "acknowledged"]);
-  const named = bytes([nick, longest, "acknowledged", nick]);
+  const named = bytes([nick, longest, "acknowledged", nick + nick]);
   // With those that have just gone.
   const most = 1.1 * limits.MAX_CLIENTS * nameless + limits.MAX_NAMED_SUBSCRIBERS * named;
   assert(most < MAX_MESH_ANSWER, `receipts: ${most}`);

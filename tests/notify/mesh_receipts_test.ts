@@ -78,3 +78,18 @@ Deno.test("receipts: while a crowd acknowledges, its server is asked once at a t
   // Each takes the network a moment, and is followed by a pause of 30 ms.
   assert(answers > 10 && answers < 100, `${answers} answers`);
 });
+
+Deno.test("receipts: a name that is longer when its case is folded is one like others", async () => {
+  const world = new NotifyWorld({ seed: 1 });
+  const [here, there] = world.line(2).map(({ room }) => room!);
+  world.run(4_000);
+  const name = "ß".repeat(32);
+  const reader = new Reader().enter(there!, { topics: ["x"], as: name });
+  world.run(500);
+  const { id, subscribers } = here!.publish({ topic: "x", text: "hi", nick: "eve" });
+  world.run(200);
+  const waits = here!.receipts(id, 30_000);
+  world.run(500);
+  reader.ack();
+  assertEquals([subscribers, count(await answer(world, waits, 500))], [1, [1, 1, 0]]);
+});
