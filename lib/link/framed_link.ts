@@ -6,17 +6,21 @@
  */
 
 import { setImmediate } from "node:timers";
+import { getLogger } from "@logtape/logtape";
+import { formatAddress } from "../net/address.ts";
 import { closeQuietly } from "../net/close.ts";
 import type { Connection } from "../net/transport.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from "../wire/frame_codec.ts";
+
+const log = getLogger(["talker", "link"]);
 
 /** Buffers for reading and writing, in bytes: they begin small, since a stranger can open many links, and grow with what comes. */
 const SMALL_BYTES = 4 * 1024, LARGE_BYTES = 256 * 1024;
 /** How long the rest of what was sent may take when the link is closed, in milliseconds. */
 const FLUSH_MS = 1_000;
 
-/** Whoever owns a link. */
+/** Whoever owns a link. What its methods throw ends the link, and is logged. */
 export interface LinkOwner {
   /** A frame came; `body` is valid during the call only. */
   frame(link: FramedLink, body: Uint8Array): void;
@@ -143,7 +147,23 @@ export class FramedLink {
     if (this.#closed) return;
     const silent = this.#closing;
     this.close();
-    if (!silent) this.#owner.ended(this, reason);
+    if (!silent) this.#tell(() => this.#owner.ended(this, reason));
+  }
+
+  /** Tells the owner. What it throws is no fault of the connection, but a mistake of this program: it ends this link alone. */
+  #tell(what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      const { hostname: host, port } = this.remote;
+      const reason = `this program made a mistake: ${messageOf(error)}`;
+      log.error("The link with {address} ends: {reason}", {
+        address: formatAddress({ host, port }),
+        reason,
+      });
+      log.debug("{stack}", { stack: error instanceof Error ? error.stack : error });
+      this.#end(reason);
+    }
   }
 
   async #read(): Promise<void> {
@@ -155,29 +175,32 @@ export class FramedLink {
           if (this.#owner.heardAll === undefined || this.#closing) {
             return this.#end("the other side closed the connection");
           }
-          if (!this.#closed) this.#owner.heardAll(this);
+          if (!this.#closed) this.#tell(() => this.#owner.heardAll?.(this));
           return;
         }
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         if (this.#closed) return;
         // What comes while the link is being closed is passed over.
         if (this.#closing) continue;
-        this.#owner.heard(this);
-        if (this.#decoder === undefined) this.#owner.frame(this, buffer.subarray(0, count));
+        this.#tell(() => this.#owner.heard(this));
+        if (this.#decoder === undefined) this.#frame(buffer.subarray(0, count));
         else {
           this.#decoder.push(buffer.subarray(0, count), (bytes, start, end) => {
-            if (!this.#closing && !this.#closed) {
-              this.#owner.frame(this, bytes.subarray(start, end));
-            }
+            this.#frame(bytes.subarray(start, end));
           });
         }
         if (count === buffer.length && count < LARGE_BYTES) buffer = new Uint8Array(8 * count);
       }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (error instanceof RemoteFault && !this.#closing) this.#owner.broken(this, message);
-      else this.#end(`the connection failed: ${message}`);
+      const message = messageOf(error);
+      if (error instanceof RemoteFault && !this.#closing) {
+        this.#tell(() => this.#owner.broken(this, message));
+      } else this.#end(`the connection failed: ${message}`);
     }
+  }
+
+  #frame(body: Uint8Array): void {
+    if (!this.#closing && !this.#closed) this.#tell(() => this.#owner.frame(this, body));
   }
 
   async #write(): Promise<void> {
@@ -192,11 +215,12 @@ export class FramedLink {
         }
         this.#queue.splice(0, used);
         this.#queued -= bytes.length;
-        this.#owner.sent(this);
+        this.#tell(() => this.#owner.sent(this));
+        if (this.#closed) return;
       }
       this.#flushed?.();
     } catch (error) {
-      this.#end(`the connection failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.#end(`the connection failed: ${messageOf(error)}`);
     } finally {
       this.#writing = false;
     }
@@ -224,4 +248,8 @@ export class FramedLink {
     }
     return [target.subarray(0, at), frames];
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
