@@ -38,6 +38,11 @@ function rate(count: number, start: number): string {
   return `${Math.round(count / seconds).toLocaleString("en").padStart(12)}/s`;
 }
 
+function newBoard(): Board {
+  const clock = { now: () => performance.now(), wall: () => Date.now() };
+  return new Board({ clock, store: new MemoryNotificationStore() });
+}
+
 function publish(board: Board, count: number): void {
   const text = "x".repeat(64);
   for (let i = 0; i < count; i++) board.publish({ topic: "door/front", text, nick: "eve" });
@@ -45,7 +50,7 @@ function publish(board: Board, count: number): void {
 
 /** Publishes, with so many subscribers; `others` want something else. */
 function published(subscribers: number, kind: "nameless" | "named" | "away", others = 0): string {
-  const board = new Board({ store: new MemoryNotificationStore() });
+  const board = newBoard();
   for (let i = 0; i < others; i++) new Sink(false).enter(board, [`other/${i}/*`, `t${i}`]);
   const sinks = Array.from({ length: subscribers }, (_, i) => {
     const sink = new Sink(kind === "named");
@@ -70,7 +75,7 @@ function published(subscribers: number, kind: "nameless" | "named" | "away", oth
 
 /** Acknowledges what a named subscriber got, in its order. */
 function acknowledged(subscribers: number): string {
-  const board = new Board({ store: new MemoryNotificationStore() });
+  const board = newBoard();
   const sinks = Array.from(
     { length: subscribers },
     (_, i) => new Sink(true).enter(board, ["**"], `n${i}`),

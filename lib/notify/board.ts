@@ -45,7 +45,6 @@ export type { BoardOptions, BoardReceipt, Publication } from "./board_options.ts
 /** How far a notification can have come, for one who was in the mode several times. */
 const PROGRESS: readonly ReceiptState[] = ["expired", "queued", "delivered", "acknowledged"];
 
-const CLOCK: BoardClock = { now: () => performance.now(), wall: () => Date.now() };
 const ALONE = { id: "0".repeat(16), incarnation: 1, name: "server" };
 
 /**
@@ -55,7 +54,8 @@ const ALONE = { id: "0".repeat(16), incarnation: 1, name: "server" };
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { Board } from "./board.ts";
- * const board = new Board();
+ * let now = 0;
+ * const board = new Board({ clock: { now: () => now, wall: () => 1_700_000_000_000 + now } });
  * const got: string[] = [];
  * const subscription = board.subscribe({
  *   nick: "bob",
@@ -67,6 +67,9 @@ const ALONE = { id: "0".repeat(16), incarnation: 1, name: "server" };
  * subscription.resume();
  * const { subscribers } = board.publish({ topic: "door/front", text: "open", nick: "eve" });
  * assertEquals([subscribers, got], [1, ["door/front open"]]);
+ * now = 60_000;
+ * board.tick(now);
+ * assertEquals(subscription.active, false);
  * ```
  */
 export class Board implements Notifications {
@@ -88,8 +91,8 @@ export class Board implements Notifications {
   #sweepDue = Infinity;
 
   /** A board as the store remembers it. */
-  constructor(options: BoardOptions = {}) {
-    const { node = ALONE, clock = CLOCK, store, outlet = {}, limits = {} } = options;
+  constructor(options: BoardOptions) {
+    const { node = ALONE, clock, store, outlet = {}, limits = {} } = options;
     this.#node = node;
     this.#elsewhere = options.elsewhere ?? (() => 0);
     this.memory = new Memory((entry) => this.#forgotten(entry), limits);

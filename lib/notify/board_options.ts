@@ -13,8 +13,7 @@ import type { NotificationStore } from "./store.ts";
 export interface BoardOptions {
   /** Which server this is. @default a server without a mesh, called "server" */
   readonly node?: BoardNode;
-  /** @default the system's clocks */
-  readonly clock?: BoardClock;
+  readonly clock: BoardClock;
   /** Where it writes down what happens, and what it begins with. @default nowhere, with nothing */
   readonly store?: NotificationStore | undefined;
   /** Is told what happens here. */

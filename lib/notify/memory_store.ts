@@ -16,8 +16,9 @@ import type { NotificationStore, StoredBoard } from "./store.ts";
  * import { Board } from "./board.ts";
  * import { MemoryNotificationStore } from "./memory_store.ts";
  * const store = new MemoryNotificationStore();
- * new Board({ store }).publish({ topic: "hits", text: "3", nick: "bob" });
- * const again = new Board({ store });
+ * const clock = { now: () => 0, wall: () => 1_700_000_000_000 };
+ * new Board({ clock, store }).publish({ topic: "hits", text: "3", nick: "bob" });
+ * const again = new Board({ clock, store });
  * assertEquals(again.topics(), [{ topic: "hits", notifications: 1, subscribers: 0 }]);
  * ```
  */

@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import type { Delivery, StateChange } from "../mesh/observers.ts";
 import { decodeText } from "../wire/text.ts";
 import { Board, type BoardOptions, type Publication } from "./board.ts";
+import type { BoardClock } from "./context.ts";
 import type { Entry } from "./memory.ts";
 import { NOTIFY_KIND } from "./kinds.ts";
 import { encodeListeners, Listeners } from "./listeners.ts";
@@ -38,9 +39,13 @@ import { Sync } from "./sync.ts";
 /** The others are told who listens here no more often than this, in milliseconds. */
 const LISTENERS_EVERY_MS = 50;
 
+const SYSTEM_CLOCK: BoardClock = { now: () => performance.now(), wall: () => Date.now() };
+
 /** How a room is made. */
-export interface NotifyRoomOptions extends Pick<BoardOptions, "clock" | "store" | "limits"> {
+export interface NotifyRoomOptions extends Pick<BoardOptions, "store" | "limits"> {
   readonly driver: NotifyMesh;
+  /** @default the system's clocks */
+  readonly clock?: BoardClock;
   /** Is told when {@linkcode NotifyRoom.due} came nearer, also by something that came from the mesh. */
   readonly dueChanged?: () => void;
   /** Calls something at the end of the turn. @default setImmediate */
@@ -70,15 +75,15 @@ export class NotifyRoom implements Notifications {
 
   /** Registers with the mesh; the board comes back as the store remembers it. */
   constructor(options: NotifyRoomOptions) {
-    const { driver, clock, store, limits, dueChanged } = options;
+    const { driver, clock = SYSTEM_CLOCK, store, limits, dueChanged } = options;
     this.#driver = driver;
     const later = options.later ?? ((action) => void setImmediate(action));
     this.#later = (action) => later(() => this.#stopped || action());
     this.#after = options.after ?? timeout;
     this.board = new Board({
       node: driver.node.identity,
+      clock,
       store,
-      ...(clock === undefined ? {} : { clock }),
       ...(limits === undefined ? {} : { limits }),
       elsewhere: (topic) => this.#listeners.count(topic),
       outlet: {

@@ -62,7 +62,7 @@ Deno.test("board: records in the store that make no sense are passed over", () =
   store.subscriber("eve", "{}");
   store.subscriber("/board", "[]");
   store.notification({ id: "?", topic: "a", text: "", time: 0, nick: "n", server: "s" });
-  const board = new Board({ store });
+  const board = new Board({ clock: new HandClock(), store });
   assertEquals([board.subscribers.size, board.topics()], [0, []]);
 });
 

@@ -7,7 +7,7 @@ import { HandClock } from "./reader.ts";
 export const HOUR = 3_600_000;
 
 /** A board, its clock, and what tests do with it. */
-export function setUp(options: BoardOptions = {}) {
+export function setUp(options: Partial<BoardOptions> = {}) {
   const clock = new HandClock();
   const board = new Board({ clock, ...options });
   const say = (topic: string, ...texts: string[]) =>

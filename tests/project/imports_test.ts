@@ -133,3 +133,19 @@ Deno.test("Deno.* only where the system is touched, console nowhere in the libra
   }
   assertEquals(wrong, []);
 });
+
+Deno.test("what calls itself pure has no clock, no timer and no chance of its own", async () => {
+  const own =
+    /\b(performance\.now|Date\.now|new Date\(\)|Math\.random|getRandomValues|set(Timeout|Interval|Immediate))\b/;
+  const wrong: string[] = [];
+  let count = 0;
+  for (const file of files) {
+    const text = await Deno.readTextFile(new URL(file, root));
+    const [, header = "", code = ""] = /^\/\*\*([^]*?)\*\/([^]*)$/.exec(text) ?? [];
+    if (!/\b(PURE|Pure)\b(?! but for the clock)/.test(header)) continue;
+    count++;
+    const [found] = own.exec(code.replace(/\/\*[^]*?\*\//g, "").replace(/\/\/.*$/gm, "")) ?? [];
+    if (found !== undefined) wrong.push(`${file} uses ${found}`);
+  }
+  assertEquals([wrong, count > 40], [[], true]);
+});
