@@ -158,6 +158,17 @@ export function linkListener(listener: Listener, security: Security | undefined)
   });
 }
 
+/** Takes links where an operator says (`/peer-listen`). What goes wrong is said in a few words. */
+export function listenForLinks(at: Endpoint, security: Security | undefined): Listener {
+  let listener: Listener;
+  try {
+    listener = listenTcp(at);
+  } catch (error) {
+    throw new Error(reason(error), { cause: error });
+  }
+  return linkListener(listener, security);
+}
+
 /**
  * Listens where a flag says.
  *

@@ -16,7 +16,6 @@ import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { newNodeId } from "../lib/mesh/identity.ts";
 import { parseTarget } from "../lib/net/address.ts";
 import { anySignal } from "../lib/net/signals.ts";
-import { listenTcp } from "../lib/net/tcp_server.ts";
 import type { Endpoint, Listener } from "../lib/net/transport.ts";
 import { MeshRoom } from "../lib/talker/mesh_room.ts";
 import { Participant } from "../lib/talker/participant.ts";
@@ -29,6 +28,7 @@ import {
   linkListener,
   listen,
   listenAddress,
+  listenForLinks,
   listeningLine,
   newNode,
   nodeName,
@@ -247,7 +247,7 @@ async function takePart(part: Part): Promise<number> {
   const room = new MeshRoom({
     driver,
     talker: () => participant.talker,
-    listen: (at) => linkListener(listenTcp(at), node.security),
+    listen: (at) => listenForLinks(at, node.security),
     encrypted: node.security !== undefined,
   });
   const participant: Participant = new Participant({

@@ -11,7 +11,7 @@ import { startLog } from "../lib/cli/log.ts";
 import type { MeshDriver } from "../lib/mesh/driver.ts";
 import { newNodeId } from "../lib/mesh/identity.ts";
 import { isLoopback } from "../lib/net/address.ts";
-import { addressOf, isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
+import { addressOf, isFromThisMachine } from "../lib/net/tcp_server.ts";
 import type { Listener } from "../lib/net/transport.ts";
 import { NotifyRoom } from "../lib/notify/notify_room.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -25,6 +25,7 @@ import {
   listen,
   listenAddress,
   type ListenerFor,
+  listenForLinks,
   listeningLine,
   newNode,
   nodeName,
@@ -93,11 +94,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const peerSecurity = securityFor(secrets, "peer", mesh);
   const starts = store?.identity.starts ?? 1;
   const driver = newNode({ name, mesh, id, starts, store: store?.mesh, security: peerSecurity });
-  const takeLinks = (listener: Listener) => linkListener(listener, peerSecurity);
   const room = new MeshRoom({
     driver,
     talker: (): Talker => server.talker,
-    listen: (at) => takeLinks(listenTcp(at)),
+    listen: (at) => listenForLinks(at, peerSecurity),
     encrypted: peerSecurity !== undefined,
     congested: () => store?.congested === true,
   });
@@ -151,7 +151,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   takeClients(lines, false);
   if (frames !== undefined) takeClients(frames, true);
   if (links !== undefined) {
-    driver.listen(takeLinks(links));
+    driver.listen(linkListener(links, peerSecurity));
     announce(links, "peers");
   }
   for (const peer of peers) driver.keep(peer);

@@ -37,7 +37,14 @@ Deno.test("/peer-listen and /peer-connect join two servers that were alone", asy
   await ann.next("bob: hello yourself");
 
   const taken = await ask(bob, `/peer-listen 127.0.0.1 ${port}`);
-  assertMatch(taken.outcome, /^error failed Cannot listen on 127\.0\.0\.1 \d+: .*in use/i);
+  assertMatch(
+    taken.outcome,
+    /^error failed Cannot listen on 127\.0\.0\.1 \d+: the address is in use$/,
+  );
+  assertEquals(
+    (await ask(bob, "/peer-listen 192.0.2.1 0")).outcome,
+    "error failed Cannot listen on 192.0.2.1 0: this machine does not have that address",
+  );
   assertMatch((await ask(bob, "/peer-listen")).outcome, /^error usage .*HOST PORT/);
 });
 
