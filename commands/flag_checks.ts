@@ -6,6 +6,7 @@
 
 import { AddressError, parseListen, parseTarget } from "../lib/net/address.ts";
 import type { Endpoint } from "../lib/net/transport.ts";
+import { isText } from "../lib/wire/beacon_message.ts";
 import { MAX_LINE_BYTES, MAX_SERVER_NAME } from "../lib/wire/limits.ts";
 import { MAX_NAME_BYTES } from "../lib/wire/mesh_limits.ts";
 import { parseNick } from "../lib/wire/nick.ts";
@@ -31,9 +32,9 @@ export function nameComplaint(text: string): string | undefined {
     : `it must be 1 to ${MAX_SERVER_NAME} characters without blanks, @ or *`;
 }
 
-/** For the name of a mesh. */
+/** For the name of a mesh: what an advert can't tell, discovery would not join. */
 export function meshComplaint(text: string): string | undefined {
-  return bytesComplaint(text);
+  return isText(text) ? bytesComplaint(text) : "it must have no control characters";
 }
 
 // What is longer could be told to no other node.

@@ -106,6 +106,7 @@ Deno.test("Wrong usage: exit 2 and one line", async () => {
     [["--name", "a@b"], /a@b/],
     [["--name", "\u{10400}".repeat(64)], /--name\b.*256 bytes.*255/],
     [["--mesh", "x".repeat(256)], /--mesh\b.*256 bytes.*255/],
+    [["--mesh", "a\u0001b"], /--mesh is "a\uFFFDb"; it must have no control characters/],
     [["surplus"], /surplus/],
   ];
   const results = wrong.map(([args]) => runTalker(["server", "--host", "127.0.0.1", ...args]));
