@@ -45,6 +45,7 @@ export const clientCommand = defineCommand({
     send: {
       kind: "strings",
       placeholder: "LINE",
+      mayBeEmpty: true,
       help: "Send this line instead of those of stdin; print only the answers to commands.",
     },
     ask: {

@@ -82,8 +82,11 @@ const command = defineCommand({
       kind: "string",
       placeholder: "NAME",
       defaultText: "unnamed",
-      help: "Join the mesh of this name: link to the nodes of it that are found, and be found.",
+      help:
+        "Join the mesh of this name (empty: the unnamed one): link to the nodes of it that are " +
+        "found, and be found.",
       check: meshComplaint,
+      mayBeEmpty: true,
     },
     autoPeer: {
       kind: "boolean",

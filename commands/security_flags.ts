@@ -5,7 +5,6 @@
  */
 
 import type { BooleanFlag, StringFlag } from "../lib/cli/flag_values.ts";
-import { pathComplaint } from "../lib/cli/common_flags.ts";
 
 /** What {@linkcode securityFlags} declares. */
 export interface SecurityFlags {
@@ -21,7 +20,6 @@ export const securityFlags: SecurityFlags = {
     placeholder: "FILE",
     defaultText: "none; TALKER_SECRET is a secret itself",
     help: "Encrypt, and let in only who has the secret in the first line of this file.",
-    check: pathComplaint,
   },
 };
 

@@ -81,8 +81,10 @@ export const serverCommand = defineCommand({
       placeholder: "NAME",
       defaultText: "unnamed",
       help:
-        "Join the mesh of this name: link to the servers of it that are found. Implies --peer-listen 0.",
+        "Join the mesh of this name (empty: the unnamed one): link to the servers of it that are found. " +
+        "Implies --peer-listen 0.",
       check: meshComplaint,
+      mayBeEmpty: true,
     },
     autoPeer: {
       kind: "boolean",

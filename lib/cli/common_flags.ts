@@ -30,11 +30,6 @@ export interface CommonFlags {
   readonly logFile: StringFlag;
 }
 
-/** What is wrong with the path of a file; undefined where nothing is. */
-export function pathComplaint(text: string): string | undefined {
-  return text === "" ? "it must be the path of a file" : undefined;
-}
-
 /**
  * `--json`, `--log-level`, `--log-format` and `--log-file`, to be spread into a command's flags.
  * (`--help` needs no declaration.)
@@ -71,7 +66,6 @@ export function commonFlags(level: LogLevel = "warning"): CommonFlags {
       placeholder: "PATH",
       defaultText: "stderr",
       help: "Append the log to this file.",
-      check: pathComplaint,
     },
   };
 }

@@ -24,6 +24,8 @@ interface TextFlag extends ValueFlag {
    * flag that may be repeated each text is checked.
    */
   readonly check?: (text: string) => string | undefined;
+  /** An empty text means something; else it is a mistake, as in `--host "$UNSET"`. @default false */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** On or off. Where the default is true the flag is shown, and mostly given, as `--no-NAME`. */
@@ -109,7 +111,10 @@ export function placeholder(flag: Exclude<Flag, BooleanFlag>): string {
 
 /** What is wrong with this text as a value of the flag, for an error message; undefined where nothing is. */
 export function complaint(flag: Flag, text: string): string | undefined {
-  if (flag.kind === "string" || flag.kind === "strings") return flag.check?.(text);
+  if (flag.kind === "string" || flag.kind === "strings") {
+    const isMissing = text === "" && flag.mayBeEmpty !== true;
+    return flag.check?.(text) ?? (isMissing ? "it must not be empty" : undefined);
+  }
   return parseValue(flag, text) === undefined ? `it must be ${expectation(flag)}` : undefined;
 }
 

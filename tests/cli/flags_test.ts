@@ -22,7 +22,7 @@ const command = defineCommand({
     port: { kind: "port", default: 8889, help: "The port." },
     echo: { kind: "boolean", default: true, help: "Keep speech from its speaker." },
     verbose: { kind: "boolean", help: "More." },
-    send: { kind: "strings", placeholder: "LINE", help: "Send this." },
+    send: { kind: "strings", placeholder: "LINE", mayBeEmpty: true, help: "Send this." },
     count: { kind: "integer", min: 1, help: "So many." },
     offset: { kind: "integer", default: 0, help: "Any." },
     timeout: { kind: "seconds", help: "So long." },
@@ -89,7 +89,7 @@ Deno.test("A value may follow or stand behind =", () => {
     assertEquals(parse(args).flags.port, 1);
   }
   assertEquals(parse(["--peer-listen", ":0"]).flags.peerListen, ":0");
-  assertEquals(parse(["--name="]).flags.name, "");
+  assertEquals(parse(["--send="]).flags.send, [""]);
   assertEquals(parse(["--name=a=b"]).flags.name, "a=b");
   assertEquals(parse(["--timeout", "0.5"]).flags.timeout, 0.5);
 });
@@ -160,7 +160,9 @@ Deno.test("Errors name the flag, the value and what is expected", () => {
     [["--ask", "much", "--peer=a"], /^--ask is "much"; it must be short$/],
     [["--ask=a", "--ask", "b"], /^--ask is given twice; give it once$/],
     [["--peer=a", "--peer", "much"], /^--peer is "much"; it must be short$/],
-    [["--log-file="], /^--log-file is ""; it must be the path of a file$/],
+    [["--log-file="], /^--log-file is ""; it must not be empty$/],
+    [["--name", ""], /^--name is ""; it must not be empty$/],
+    [["--peer=a", "--peer="], /^--peer is ""; it must not be empty$/],
     [["--constructor"], /Unknown flag --constructor/],
     [["--__proto__=1"], /Unknown flag --__proto__/],
   ];

@@ -39,11 +39,8 @@ Deno.test("client: wrong usage, names that can't be found, hosts that don't exis
     [["--ask", "x".repeat(8183), ":1"], 2, /; that has 8183 bytes: 8182 are the most$/],
     [["--ask", "a", "--send", "b", ":1"], 2, /^talker: --send does not go with --ask$/],
     [["--ask", "a", "--count", "1", ":1"], 2, /^talker: --count does not go with --ask$/],
-    [
-      ["--secret-file", "", ":1"],
-      2,
-      /^talker: --secret-file is ""; it must be the path of a file$/,
-    ],
+    [["--secret-file", "", ":1"], 2, /^talker: --secret-file is ""; it must not be empty$/],
+    [["--interface", "", ":1"], 2, /^talker: --interface is ""; it must not be empty$/],
     [["a", "b"], 2, /^talker: Unexpected argument "b"/],
     [["no-such-server"], 1, /^talker: "no-such-server" was not found within 5 s; /],
     [

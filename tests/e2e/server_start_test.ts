@@ -107,6 +107,10 @@ Deno.test("Wrong usage: exit 2 and one line", async () => {
     [["--name", "\u{10400}".repeat(64)], /--name\b.*256 bytes.*255/],
     [["--mesh", "x".repeat(256)], /--mesh\b.*256 bytes.*255/],
     [["--mesh", "a\u0001b"], /--mesh is "a\uFFFDb"; it must have no control characters/],
+    [["--data", ""], /--data is ""; it must not be empty/],
+    [["--host="], /--host is ""; it must not be empty/],
+    [["--answer="], /--answer is ""; it must not be empty/],
+    [["--interface="], /--interface is ""; it must not be empty/],
     [["surplus"], /surplus/],
   ];
   const results = wrong.map(([args]) => runTalker(["server", "--host", "127.0.0.1", ...args]));
