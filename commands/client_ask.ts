@@ -102,9 +102,12 @@ function print(event: ServerEvent, json: boolean, io: Io): number | undefined {
   if (event.type === "error" && event.tag === undefined) return fail(event.text, EXIT.failed, io);
   if (!("tag" in event) || event.tag !== TAG) return undefined;
   switch (event.type) {
-    case "reply":
-      io.stdout.write(`${json ? harmlessJson(event.raw) : event.text}\n`);
+    case "reply": {
+      // The tag is this client's own.
+      const { tag: _, ...raw } = event.raw;
+      io.stdout.write(`${json ? harmlessJson(raw) : event.text}\n`);
       return undefined;
+    }
     case "ok":
       return EXIT.ok;
     case "error":

@@ -131,6 +131,6 @@ Deno.test("ask: the answer as JSON, and a framed server", async () => {
   ]);
   const end = await ask(server.framedPort, "hi", "--framed", "--json");
   assertEquals(end.out.map((line) => JSON.parse(line)), [
-    { type: "reply", text: "hi", tag: "ask", server: "hello" },
+    { type: "reply", text: "hi", server: "hello" },
   ]);
 });
