@@ -9,7 +9,7 @@ import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { harmless, harmlessJson } from "../lib/client/harmless.ts";
 import { parseRecord, type ServerEvent } from "../lib/client/record.ts";
-import { isRefusal, troubleText } from "../lib/client/trouble.ts";
+import { isRefusal, lossKind, troubleText } from "../lib/client/trouble.ts";
 import { anySignal } from "../lib/net/signals.ts";
 import { RecordStream } from "../lib/net/tcp_client.ts";
 import type { Connection } from "../lib/net/transport.ts";
@@ -55,10 +55,11 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
     connection = await dial(address, { secrets: asking.secrets, signal });
   } catch (error) {
     if (signal.aborted) return stopped();
-    if (error instanceof Error && error.name === "SecurityError") {
+    const why = reason(error);
+    if (error instanceof Error && lossKind(error, why) === "unauthorised") {
       return fail(`${shown}: ${error.message}`, EXIT.unauthorised, io);
     }
-    const loss = { target: shown, reason: reason(error), wasReady: false, strangeLine: "" };
+    const loss = { target: shown, reason: why, wasReady: false, strangeLine: "" };
     throw new CommandError(troubleText({ ...loss, reached: "connecting" }), { cause: error });
   }
   const stream = new RecordStream(connection, { framed: asking.framed, limit: MAX_RECORD_BYTES });

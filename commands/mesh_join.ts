@@ -125,7 +125,8 @@ async function connect(
       : await secureOutgoing(connection, security, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    const isRefused = error instanceof SecurityError;
+    // Whoever serves something else there refuses nobody.
+    const isRefused = error instanceof SecurityError && error.code !== "purpose";
     // Whoever answers there could be testing guesses of its own.
     if (isRefused && error.code === "refused") {
       security?.guesses?.use(host, performance.now());

@@ -77,13 +77,14 @@ export function troubleText({ target, reached, reason, wasReady, strangeLine }: 
 
 /** No encrypted connection comes about, and another attempt would be of no use. */
 export function isUnauthorised(error: unknown): error is Error {
-  return isSecurityError(error) && !isBusy(error);
+  return isSecurityError(error) && !has(error, "busy") && !has(error, "purpose");
 }
 
 /** What the error of a connection means, or of an attempt at one; `why`: the same in words. */
 export function lossKind(error: unknown, why: string): LossKind {
-  // A server that heard too many wrong secrets takes us later, if we know the right one.
-  if (isSecurityError(error)) return "unauthorised";
+  // A server that heard too many wrong secrets takes us later, if we know the right one. A wrong port
+  // is wrong whatever the secret.
+  if (isSecurityError(error)) return has(error, "purpose") ? "hopeless" : "unauthorised";
   // There is no such address, or no such host.
   const isHopeless = error instanceof TypeError || NO_HOST.test(why);
   return isHopeless ? "hopeless" : "passing";
@@ -96,6 +97,6 @@ function isSecurityError(error: unknown): error is Error {
   return error instanceof Error && error.name === "SecurityError";
 }
 
-function isBusy(error: Error): boolean {
-  return "code" in error && error.code === "busy";
+function has(error: Error, code: string): boolean {
+  return "code" in error && error.code === code;
 }

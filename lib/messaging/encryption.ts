@@ -96,6 +96,11 @@ export function forCallers({ code }: SecurityError, address: string): SecurityEr
   return securityError(code, address, TOLD[code]);
 }
 
+/** The same without the address, for where that is said already. */
+export function inWords({ code }: SecurityError): SecurityError {
+  return new SecurityError({ code, text: TOLD[code] });
+}
+
 /** What is told one that listens and encrypts. */
 export function forListeners(code: FailureCode): string {
   return FOUND[code];

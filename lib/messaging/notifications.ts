@@ -19,7 +19,7 @@ import { anySignal } from "../net/signals.ts";
 import { formatAddress, parseTarget } from "../net/address.ts";
 import { secureOutgoing } from "../link/secure/security.ts";
 import { connectTcp } from "../net/tcp_client.ts";
-import { type EncryptionOptions, forCallers, SecurityError, securityOf } from "./encryption.ts";
+import { type EncryptionOptions, inWords, SecurityError, securityOf } from "./encryption.ts";
 import { type ConnectionOptions, Wire } from "./notify_wire.ts";
 
 export type { ConnectionOptions, Notified, Outcome, Published };
@@ -235,7 +235,7 @@ function encryptedConnect(options: EncryptionOptions): ConnectionOptions["connec
     try {
       return await secureOutgoing(await connectTcp(server, { signal }), security, { signal });
     } catch (error) {
-      throw error instanceof SecurityError ? forCallers(error, formatAddress(server)) : error;
+      throw error instanceof SecurityError ? inWords(error) : error;
     }
   };
 }

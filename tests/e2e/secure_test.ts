@@ -68,6 +68,25 @@ Deno.test("secure: a mismatch is one clear line at both ends, and exit code 5", 
   assertEquals((await who(secret.port, "--secret-file", blue)).code, 0);
 });
 
+Deno.test("secure: a wrong port is no matter of authorisation: exit code 1", async () => {
+  const listen = ["--encrypted", "--peer-listen", "127.0.0.1:0"];
+  await using server = await TestServer.start(["--name", "kitchen", ...listen]);
+  const links = /:(\d+)$/.exec(await server.stdout.next(/ for peers on /))?.[1];
+  const asked = ["client", `:${links}`, "--encrypted"];
+  const cases = [
+    [...asked, "--send", "/who"],
+    [...asked, "--ask", "x"],
+    ["notify", `:${links}`, "hits", "--encrypted"],
+    ["notify", `:${links}`, "--publish", "hits", "x", "--encrypted"],
+    ["peer", `:${server.port}`, "--encrypted", "--map"],
+  ];
+  for (const args of cases) {
+    const { code, out, err } = await runToEnd(args);
+    assertEquals([code, out], [1, []], args.join(" "));
+    assertMatch(err.join("\n"), /: the other side serves something else at that port$/);
+  }
+});
+
 Deno.test("secure: TALKER_SECRET is a secret, and children don't get it", async () => {
   const env = { TALKER_SECRET: "blue turntable" };
   await using server = await TestServer.start(
