@@ -141,6 +141,7 @@ Deno.test("talker: history", () => {
     "@x error not-found No line with the id other.1.1 is known here",
   );
   assertEquals(bob.say("/history one"), ["Usage: /history [N] [since=ID]"]);
+  assertEquals(bob.say("/history since="), ["Usage: /history [N] [since=ID]"]);
 });
 
 Deno.test("talker: time, ping, random, help, unknown", () => {

@@ -45,7 +45,8 @@ const history: Command = {
 function showHistory({ talker, rest, reply }: CommandContext): Outcome {
   let most: number | undefined, id: string | undefined;
   for (const word of words(rest)) {
-    if (word.startsWith("since=") && id === undefined) id = word.slice("since=".length);
+    const [, since] = /^since=(.+)$/s.exec(word) ?? [];
+    if (since !== undefined && id === undefined) id = since;
     else if (most === undefined && /^[0-9]{1,9}$/.test(word)) most = Number(word);
     else return usage(history);
   }
