@@ -124,6 +124,7 @@ function split(
     if (!isIPv6(host)) throw wrong(text, `"${printable(host)}" is no IPv6 address`);
     return { host, port: parsePort(text, port) };
   }
+  if (text.startsWith("[")) throw wrong(text, bracketFault(text, example));
   const colon = text.lastIndexOf(":");
   if (colon < 0) return undefined;
   const host = text.slice(0, colon);
@@ -157,6 +158,14 @@ function isIPv4(text: string): boolean {
 /** Whether it looks like an IPv6 address, a zone (`%eth0`) included; the system has the last word. */
 function isIPv6(text: string): boolean {
   return text.length <= MAX_HOST && /^[0-9a-f]*:[0-9a-f:]*:[0-9a-f.:]*(%[\w.-]+)?$/i.test(text);
+}
+
+/** What is wrong with an address that begins with a bracket, and isn't followed by `]:PORT`. */
+function bracketFault(text: string, example: string): string {
+  const address = text.slice(1).replace(/\]$/, "");
+  if (!isIPv6(address)) return "an IPv6 address with its port is written [V6]:PORT";
+  if (text.endsWith("]")) return `it has no port; write ${printable(text)}:${example}`;
+  return `the ] behind the IPv6 address is missing; write ${bracketed6(address, example)}`;
 }
 
 /** An IPv6 address as it should be written, in printable characters: what looks like a port at its end may well be one. */
