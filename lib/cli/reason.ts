@@ -18,6 +18,10 @@
  */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Deno opens no devices and the like for programs that don't have all permissions.
+  if (error.name === "NotCapable" && error.message.startsWith("Requires all access to ")) {
+    return "what is in /dev, /proc and /sys is closed to this program";
+  }
   const known = KNOWN[error.name] ?? KNOWN[errorCode(error) ?? ""];
   if (known !== undefined) return known;
   const text = error.message.split("\n", 1)[0] ?? "";
