@@ -25,6 +25,8 @@ export function listenTcp({ hostname, port }: Endpoint): Listener {
         try {
           const connection = await listener.accept();
           connection.setNoDelay(true);
+          // Who went without a word, and whom nothing is sent, is there for ever otherwise.
+          connection.setKeepAlive(true);
           return connection;
         } catch (error) {
           // Who has reset the connection before it was accepted is nobody to be served.
