@@ -223,7 +223,14 @@ export class ClientConnection implements SessionHost, LineSink, LossNotice {
       this.#ended = true;
       this.#server.setTime();
       if (this.#drained) this.close();
-      else this.#server.talker.ended(this.session);
+      else {
+        // It may be half of what was meant: so an end looks, too, when a program was killed.
+        const left = this.#lines?.end() ?? 0;
+        if (left > 0 && this.deadline === undefined) {
+          this.#server.talker.unfinished(this.session);
+        }
+        this.#server.talker.ended(this.session);
+      }
     } else if (this.deadline !== undefined || this.session.isQuitting) this.#read();
     else if (this.#server.congested) {
       this.#held = count;

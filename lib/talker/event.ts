@@ -16,6 +16,7 @@ export type ErrorCode =
   | "failed"
   | "timeout"
   | "too-long"
+  | "unfinished"
   | "bad-frame"
   | "full";
 

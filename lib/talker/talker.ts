@@ -224,6 +224,13 @@ export class Talker {
     session.send({ type: "error", code: "too-long", text: "Line too long" });
   }
 
+  /** A client sends nothing more, and its last line had no end. */
+  unfinished(session: Session): void {
+    if (session.isQuitting) return;
+    const text = "A last line without a line end is not taken";
+    session.send({ type: "error", code: "unfinished", text });
+  }
+
   /** A client's connection is gone. Harmless when it is said twice. */
   leave(session: Session): void {
     if (session.state === "gone") return;

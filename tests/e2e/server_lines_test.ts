@@ -167,6 +167,7 @@ Deno.test("A half-closed connection gets its answers before the server closes", 
     "@a pong x",
     "@a ok",
     "guest2: hello",
+    "A last line without a line end is not taken",
   ]);
   assertEquals(bob.error, undefined);
   await ann.expect("guest2 has joined", "guest2: hello", "guest2 has left");

@@ -101,8 +101,24 @@ Deno.test("line server: what was asked before the end of the input is answered b
   bob.arrives("/ping 1\n/ping 2\nunfinished");
   bob.arrives(null);
   await bob.until(() => bob.closed);
-  assertEquals(bob.written, "Welcome, guest1\r\nguest1 has joined\r\npong 1\r\npong 2\r\n");
+  assertEquals(
+    bob.written,
+    "Welcome, guest1\r\nguest1 has joined\r\npong 1\r\npong 2\r\n" +
+      "A last line without a line end is not taken\r\n",
+  );
   assertEquals(server.size, 0);
+  await server.stop();
+});
+
+Deno.test("line server: nothing is said of an end between lines, nor behind /quit", async () => {
+  const { server, connect } = serve();
+  for (const sent of ["/ping\r\n", "/ping\r\0", "/quit\r\n/pi"]) {
+    const bob = connect();
+    bob.arrives(sent);
+    bob.arrives(null);
+    await bob.until(() => bob.closed);
+    assert(!bob.written.includes("last line"), sent);
+  }
   await server.stop();
 });
 
