@@ -129,7 +129,7 @@ export function parseCommand<F extends Flags>(
     const name = flagName(property);
     values[property] = given.has(name)
       ? fromArguments(name, flag, parsed[name])
-      : fromEnvironment(name, flag, env) ?? flag.default ?? EMPTY[flag.kind];
+      : fromEnvironment(command, [name, flag], env) ?? flag.default ?? EMPTY[flag.kind];
   }
   checkCount(command, rest);
   return { flags: values as FlagValues<F>, rest };
@@ -220,28 +220,30 @@ function fromArguments(name: string, flag: Flag, parsed: unknown): unknown {
 }
 
 /** The value that a text stands for; `source` is where it was given. */
-function valueOf(source: string, flag: Flag, text: string): unknown {
-  if (complaint(flag, text) !== undefined) throw badValue(source, flag, text);
+function valueOf(source: string, flag: Flag, text: string, note?: string): unknown {
+  if (complaint(flag, text) !== undefined) throw badValue(source, flag, text, note);
   return parseValue(flag, text);
 }
 
 /** The value that the environment gives; undefined where there is none. */
-function fromEnvironment(name: string, flag: Flag, env: Env): unknown {
+function fromEnvironment(command: Command, [name, flag]: [string, Flag], env: Env): unknown {
   const variable = envName(name);
   const text = env(variable) ?? "";
+  // The same variable may be meant for another subcommand, where the flag takes something else.
+  const note = ` (it stands for --${name} of talker ${command.name}, which wins)`;
   if (text !== "") {
     if (flag.kind === "strings") {
       return text.split(",").map((part) => part.trim()).filter((part) => part !== "")
-        .map((part) => valueOf(variable, flag, part));
+        .map((part) => valueOf(variable, flag, part, note));
     }
-    return valueOf(variable, flag, text);
+    return valueOf(variable, flag, text, note);
   }
   if (flag.kind !== "boolean") return undefined;
   const opposite = envName(`no-${name}`);
   const denied = env(opposite) ?? "";
   if (denied === "") return undefined;
   const value = parseValue(flag, denied);
-  if (value === undefined) throw badValue(opposite, flag, denied);
+  if (value === undefined) throw badValue(opposite, flag, denied, note);
   return !value;
 }
 
@@ -263,8 +265,8 @@ function unknownFlag(command: Command, arg: string): UsageError {
   );
 }
 
-function badValue(source: string, flag: Flag, text: string): UsageError {
-  return new UsageError(`${source} is ${quote(text)}; ${complaint(flag, text)}`);
+function badValue(source: string, flag: Flag, text: string, note = ""): UsageError {
+  return new UsageError(`${source} is ${quote(text)}; ${complaint(flag, text)}${note}`);
 }
 
 function noValue(

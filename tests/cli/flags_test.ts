@@ -192,10 +192,13 @@ Deno.test("The environment fills in what is not given", () => {
 Deno.test("A bad value in the environment is an error that names the variable", () => {
   assertMatch(usageError([], { TALKER_PORT: "x" }), /^TALKER_PORT is "x"; it must be a port/);
   assertMatch(usageError([], { TALKER_NO_ECHO: "x" }), /^TALKER_NO_ECHO is "x"; /);
-  assertMatch(usageError([], { TALKER_ASK: "much" }), /^TALKER_ASK is "much"; it must be short$/);
+  assertMatch(
+    usageError([], { TALKER_ASK: "much" }),
+    /^TALKER_ASK is "much"; it must be short \(it stands for --ask of talker server, which wins\)$/,
+  );
   assertMatch(
     usageError([], { TALKER_PEER: "a,much" }),
-    /^TALKER_PEER is "much"; it must be short$/,
+    /^TALKER_PEER is "much"; it must be short \(it stands for --peer of talker server, /,
   );
   assertEquals(parse(["--ask=b"], { TALKER_ASK: "a" }).flags.ask, "b", "the flag wins");
   assertEquals(parse(["--port=1"], { TALKER_PORT: "x" }).flags.port, 1);
