@@ -5,7 +5,7 @@
  */
 
 import { commonFlags } from "../lib/cli/common_flags.ts";
-import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
+import { UsageError } from "../lib/cli/exit.ts";
 import { defineCommand, type FlagValues, parseCommand } from "../lib/cli/flags.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { startLog } from "../lib/cli/log.ts";
@@ -20,8 +20,9 @@ export const discoverCommand = defineCommand({
   summary: "Find, list, watch and advertise services on the local network.",
   usage: "talker discover [FLAGS] [NAME]",
   details: [
-    "Without other flags: prints the address of NAME alone, as soon as NAME is there. With --all and " +
-    "--watch NAME may be a pattern, 'robot/*' (* stands for any characters), or be left out.",
+    "Without other flags: prints the address of NAME alone, as soon as NAME is there; exits with 1 " +
+    "when it isn't found in time, or Ctrl-C comes first. With --all and --watch NAME may be a " +
+    "pattern, 'robot/*' (* stands for any characters), or be left out.",
     "What Python's networkzero advertises is found as well, for as long as UDP port 9999 can be had.",
   ],
   positionals: { min: 0, max: 1 },
@@ -131,10 +132,4 @@ function checkName(mode: Mode, name: string | undefined): void {
   }
   if (mode === "find" && isBeaconName(name.replaceAll(" ", "_"))) return;
   throw new UsageError(`${quoted} is no name: it must be ${BEACON_NAME_FORM}`);
-}
-
-/** The exit code of what was ended: by Ctrl-C that is as it should be. */
-export function ended(io: Io, otherwise: () => CommandError): number {
-  if (io.signal.aborted) return EXIT.ok;
-  throw otherwise();
 }

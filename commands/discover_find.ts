@@ -7,6 +7,7 @@
 import { CommandError, EXIT } from "../lib/cli/exit.ts";
 import { Networkzero } from "../lib/discovery/networkzero.ts";
 import { Finder } from "../lib/discovery/networkzero_finder.ts";
+import { visible } from "../lib/wire/text.ts";
 import { openBeacon } from "./beacon_open.ts";
 import type { Discovering } from "./discover.ts";
 import { foundJson } from "./discover_text.ts";
@@ -27,9 +28,10 @@ export async function find({ flags, name = "", io }: Discovering): Promise<numbe
   const finder = new Finder(beacon, networkzero);
   const found = await finder.find(name, { wait, signal: io.signal });
   const took = performance.now() - began;
-  if (io.signal.aborted) return EXIT.ok;
   const [address] = found?.service.addresses ?? [];
   if (found === null || address === undefined) {
+    // Whoever waits for an address gets none: that isn't done, as the end of a server is.
+    if (io.signal.aborted) throw new CommandError(`"${visible(name)}" was not found: stopped`);
     const heard = finder.known().map(({ service }) => service);
     const blocked = networkzero.blocked === undefined ? "" : `. ${networkzero.blocked}`;
     throw new CommandError(notFound(name, wait, heard) + blocked);
