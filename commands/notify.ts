@@ -38,7 +38,7 @@ export const notifyCommand = defineCommand({
     "TALKER_TEXT, TALKER_FROM, TALKER_SERVER, TALKER_TIME, with --details TALKER_DETAILS) and its text " +
     "on its stdin.",
     "--publish prints the id of what it published; with --need-ack also a table of who got it, and " +
-    "exits with 4 when acknowledgements are missing.",
+    "exits with 4 when acknowledgements are missing, also when Ctrl-C ends the waiting.",
   ],
   positionals: { min: 1, max: 1 + MAX_PATTERNS },
   flags: {

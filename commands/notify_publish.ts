@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EXIT, UsageError } from "../lib/cli/exit.ts";
+import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
 import type { Io } from "../lib/cli/io.ts";
 import { reason } from "../lib/cli/reason.ts";
 import { harmlessJson } from "../lib/client/harmless.ts";
@@ -28,7 +28,9 @@ export async function publish(flags: NotifyFlags, find: FindServer, io: Io): Pro
   const needAck = parseNeedAck(flags.needAck);
   const { json, timeout = needAck === undefined ? undefined : NEED_ACK_TIMEOUT_S } = flags;
   const server = await find();
-  if (server === undefined) return EXIT.ok;
+  if (server === undefined || io.signal.aborted) {
+    throw new CommandError("Nothing is published: it was stopped before");
+  }
   let isTooLong = false;
   const publishing: Publishing = new Publishing({
     ...server,

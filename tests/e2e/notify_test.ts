@@ -45,6 +45,36 @@ Deno.test("notify: what is published is printed where its topic is waited for, a
   assertEquals((await doors.ended()).out, ["door/front: bell", "door: open"]);
 });
 
+Deno.test("notify --need-ack: a wait that is stopped says how it stands, and exits with 4", async () => {
+  await using server = await TestServer.start(["--name", "kitchen"]);
+  const args = ["notify", `:${server.port}`, "--publish", "hits", "three", "--timeout", "60"];
+  for (const [need, signal] of [["1", "SIGTERM"], ["all", "SIGINT"]] as const) {
+    // It takes in what is published, and acknowledges nothing.
+    const deaf = await server.connect();
+    await deaf.send("/notify hits");
+    await deaf.next(/Notifications on/);
+    await using child = talker([...args, "--need-ack", need]);
+    const id = await child.waitFor(/./);
+    await deaf.next(/^NOTIFY /);
+    child.signal(signal);
+    const { code, out } = await child.ended();
+    assertEquals(code, 4);
+    assertEquals(out[1], `${id}: 1 recipients, 0 acknowledged, 1 delivered, 0 queued, 0 expired`);
+    await deaf.send("/quit");
+    await deaf.closed();
+  }
+});
+
+Deno.test("notify --publish: stopped while its server is looked for, nothing is published: 1", async () => {
+  const args = ["notify", `nowhere-${Deno.pid}`, "--publish", "hits", "three"];
+  await using child = talker([...args, "--log-level", "debug"]);
+  await child.stderr.next(/Beacon [0-9a-f]{16} is open$/);
+  child.signal("SIGINT");
+  const { code, out, err } = await child.ended();
+  assertEquals([code, out], [1, []]);
+  assert(err.includes("talker: Nothing is published: it was stopped before"), err.join("\n"));
+});
+
 Deno.test("notify: offers with --details, the whole of the fourth seed at work", async () => {
   await using server = await TestServer.start();
   await using child = await waiting(server, "offers", "--details", "--count", "2");

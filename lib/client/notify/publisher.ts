@@ -22,6 +22,8 @@ const WAIT_S = 30;
 const POLL_MS = 1000;
 /** How long the last word on acknowledgements may take after the time is up, in milliseconds. */
 const LAST_WORD_MS = 5000;
+/** How long the last word may take when the user leaves: a server asks the others for 2 s at the most. */
+const STOP_WORD_MS = 3000;
 
 /** A notification that is published. */
 export interface Published {
@@ -82,6 +84,9 @@ export class Publisher {
   #deadline = Infinity;
   /** The time is up: only the last word on acknowledgements is waited for. */
   #isLate = false;
+  /** When it ends at the latest, since the user leaves. */
+  #stopsAt = Infinity;
+  #confirmed = 0;
   #inputEnded = false;
   #failed = false;
   #missing = false;
@@ -105,7 +110,8 @@ export class Publisher {
 
   /** There is room for more notifications. */
   get wantsInput(): boolean {
-    return !this.#inputEnded && !this.caller.isOver && this.#waiting.length < MAX_WAITING;
+    return !this.#inputEnded && !this.#isStopping && !this.caller.isOver &&
+      this.#waiting.length < MAX_WAITING;
   }
 
   /** Acknowledgements are missing that were needed. */
@@ -133,12 +139,40 @@ export class Publisher {
     this.#checkDone();
   }
 
-  /** The user leaves. */
+  /** The user leaves: nothing more is sent, and how acknowledgements stand is asked once more. */
   stop(now: number): void {
     this.caller.at(now);
-    const left = this.#sent.size + this.#waiting.length;
-    const message = `Notifications that were not confirmed: ${left}`;
-    this.caller.end(left > 0 ? { is: "done", message } : { is: "done" });
+    if (this.#isStopping) return;
+    this.#stopsAt = now + STOP_WORD_MS;
+    if (this.#watched.size === 0 || !this.caller.isUp) return this.#stopped();
+    for (const item of this.#watched) {
+      // The question before may wait for acknowledgements.
+      item.asking = false;
+      this.#ask(item);
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopsAt !== Infinity;
+  }
+
+  /** The user has left. Where there might have been more to publish, that is how it ends. */
+  #stopped(): void {
+    const unconfirmed = this.#sent.size + this.#waiting.length, unknown = this.#watched.size;
+    if (unknown > 0) this.#missing = true;
+    const told: string[] = [];
+    if (unconfirmed > 0) told.push(`Notifications that were not confirmed: ${unconfirmed}`);
+    if (unknown > 0) {
+      told.push(`Notifications of which it is not known who acknowledged them: ${unknown}`);
+    }
+    const message = told.length === 0 ? {} : { message: told.join(". ") };
+    this.caller.end({ is: this.#ending(unconfirmed), ...message });
+  }
+
+  #ending(unconfirmed: number): "done" | "partly" | "failed" {
+    if (!this.#inputEnded) return "done";
+    if (unconfirmed > 0 && this.#confirmed > 0) return "partly";
+    return unconfirmed > 0 || this.#failed ? "failed" : "done";
   }
 
   #begin(): void {
@@ -152,10 +186,11 @@ export class Publisher {
     this.#waiting = [...this.#sent, ...this.#waiting];
     this.#sent.clear();
     for (const item of this.#watched) item.asking = false;
+    if (this.#isStopping) this.#stopped();
   }
 
   #flush(): void {
-    if (!this.caller.isUp) return;
+    if (!this.caller.isUp || this.#isStopping) return;
     const room = PUBLISH_WINDOW - this.#sent.size - this.#watched.size;
     for (const item of this.#waiting.splice(0, Math.max(0, room))) this.#send(item);
   }
@@ -192,6 +227,7 @@ export class Publisher {
   }
 
   #published(item: Item, published: Published): void {
+    this.#confirmed++;
     this.#host.log("info", `Published ${published.id}`);
     this.#host.published(published);
     if (this.#options.needAck === undefined) return;
@@ -206,13 +242,15 @@ export class Publisher {
     if (id === undefined || item.asking) return;
     item.asking = true;
     const { now } = this.caller;
-    const left = Math.floor((this.#deadline - now) / 100) / 10;
+    const left = this.#isStopping ? 0 : Math.floor((this.#deadline - now) / 100) / 10;
     const seconds = Math.max(0, Math.min(left, this.#options.needAck === "all" ? WAIT_S : 1));
     const isLast = now >= this.#deadline;
     const receipts = new Receipts(id);
     this.caller.ask(`/receipts ${id}${seconds > 0 ? ` wait=${seconds}` : ""}`, {
       reply: (reply) => receipts.add(reply),
       done: (answer) => {
+        // Another answer may have come before.
+        if (!this.#watched.has(item)) return;
         item.asking = false;
         if (answer.type === "error") {
           this.#watched.delete(item);
@@ -229,7 +267,8 @@ export class Publisher {
     const { needAck = "all" } = this.#options;
     const { now } = this.caller;
     const isEnough = receipts.isEnough(needAck);
-    if (!isEnough && !isLast && now < this.#deadline && !receipts.isHopeless(needAck)) {
+    const isOver = isLast || this.#isStopping || now >= this.#deadline;
+    if (!isEnough && !isOver && !receipts.isHopeless(needAck)) {
       item.askAt = Math.min(Math.max(now, askedAt + POLL_MS), this.#deadline);
       if (item.askAt <= now) this.#ask(item);
       return;
@@ -240,6 +279,7 @@ export class Publisher {
   }
 
   #due(): number {
+    if (this.#isStopping) return this.#stopsAt;
     let due = this.#deadline + (this.#isLate ? LAST_WORD_MS : 0);
     if (!this.caller.isUp) return due;
     for (const { asking, askAt } of this.#watched) if (!asking) due = Math.min(due, askAt);
@@ -248,6 +288,10 @@ export class Publisher {
 
   #tick(): void {
     const { now } = this.caller;
+    if (this.#isStopping) {
+      if (now >= this.#stopsAt) this.#stopped();
+      return;
+    }
     if (now >= this.#deadline) {
       this.#isLate = true;
       const unconfirmed = this.#sent.size + this.#waiting.length;
@@ -274,6 +318,7 @@ export class Publisher {
   }
 
   #checkDone(): void {
+    if (this.#isStopping && this.#watched.size === 0) return this.#stopped();
     const left = this.#waiting.length + this.#sent.size + this.#watched.size;
     if (!this.#inputEnded || left > 0) return;
     const outcome: Outcome = { is: this.#failed ? "failed" : "done" };

@@ -238,10 +238,84 @@ Deno.test("Time is up before it is published, or nobody says who has acknowledge
   assertEquals(open.outcome, { is: "timeout", message: "Timed out after 3 s" });
 });
 
-Deno.test("The user leaves", () => {
+Deno.test("The user leaves while there may be more to publish: that is how it ends", () => {
   const rig = new PublisherRig();
   rig.greet();
   rig.publish("one");
   rig.publisher.stop(rig.now);
   assertEquals(rig.outcome, { is: "done", message: "Notifications that were not confirmed: 1" });
+  const idle = new PublisherRig();
+  idle.greet();
+  idle.publisher.stop(idle.now);
+  assertEquals(idle.outcome, { is: "done" });
+});
+
+Deno.test("The user leaves before all is published: it isn't done", () => {
+  const none = new PublisherRig();
+  none.publish("one", "two");
+  none.endInput();
+  none.publisher.stop(none.now);
+  const message = "Notifications that were not confirmed: 2";
+  assertEquals(none.outcome, { is: "failed", message });
+
+  const some = new PublisherRig();
+  some.publish("one", "two", "three");
+  some.endInput();
+  some.greet();
+  some.ok(some.take()[0]?.tag ?? "", { id: "k.1.1" });
+  some.publisher.stop(some.now);
+  assertEquals(some.outcome, { is: "partly", message });
+});
+
+Deno.test("The user leaves while acknowledgements are waited for: how they stand is told", () => {
+  const rig = new PublisherRig({ needAck: "all", timeoutMs: 60_000 });
+  publishOne(rig, "/receipts k.1.1 wait=30");
+  rig.pass(2000);
+  rig.publisher.stop(rig.now);
+  const now = rig.asked("/receipts k.1.1");
+  rig.publisher.stop(rig.now);
+  assertEquals([rig.commands(), rig.outcome], [[], undefined]);
+  answer(rig, now, { ann: "acknowledged", bob: "queued" });
+  assertEquals([rig.outcome, rig.publisher.isMissing], [{ is: "done" }, true]);
+  assertEquals(rig.receipts.map(({ counts }) => counts.acknowledged), [1]);
+
+  // The answer to the question before is as good, and only one of them is told.
+  const two = new PublisherRig({ needAck: "all", timeoutMs: 60_000 });
+  two.greet();
+  two.publish("one", "two");
+  const published = two.take();
+  for (const { tag } of published) two.ok(tag, { id: `k.1.${tag}` });
+  const [first] = two.take();
+  two.endInput();
+  two.publisher.stop(two.now);
+  answer(two, first?.tag ?? "", { ann: "acknowledged" });
+  const [again, other] = two.take();
+  answer(two, again?.tag ?? "", { ann: "acknowledged" });
+  assertEquals([two.receipts.length, two.outcome], [1, undefined]);
+  answer(two, other?.tag ?? "", { ann: "acknowledged" });
+  assertEquals([two.receipts.length, two.outcome], [2, { is: "done" }]);
+  assertEquals(two.publisher.isMissing, false);
+});
+
+Deno.test("The user leaves and the server doesn't say how acknowledgements stand", () => {
+  const message = "Notifications of which it is not known who acknowledged them: 1";
+  const silent = new PublisherRig({ needAck: 1, timeoutMs: 60_000 });
+  publishOne(silent, "/receipts k.1.1 wait=1");
+  silent.publisher.stop(silent.now);
+  silent.pass(2999);
+  assertEquals(silent.outcome, undefined);
+  silent.pass(1);
+  assertEquals([silent.outcome, silent.publisher.isMissing], [{ is: "done", message }, true]);
+
+  const lost = new PublisherRig({ needAck: 1, timeoutMs: 60_000 });
+  publishOne(lost, "/receipts k.1.1 wait=1");
+  lost.publisher.stop(lost.now);
+  lost.lose();
+  assertEquals([lost.outcome, lost.publisher.isMissing], [{ is: "done", message }, true]);
+
+  const away = new PublisherRig({ needAck: 1, timeoutMs: 60_000 });
+  publishOne(away, "/receipts k.1.1 wait=1");
+  away.lose();
+  away.publisher.stop(away.now);
+  assertEquals([away.outcome, away.publisher.isMissing], [{ is: "done", message }, true]);
 });

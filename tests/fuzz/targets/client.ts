@@ -114,6 +114,7 @@ const publisher: Target = {
     isModest(sent, records.length, rig.now / 100);
     const { is } = rig.caller.state;
     rig.publisher.stop(rig.now);
+    rig.pass(5_000);
     assert(rig.outcome !== undefined, "It does not end");
     return `${is} ${rig.outcome?.is} ${rig.published.length} ${rig.receipts.length} ` +
       shorten(rig.logged.at(-1) ?? "");
