@@ -7,6 +7,7 @@
 import { CommandError, EXIT, HelpRequested, UsageError } from "./lib/cli/exit.ts";
 import { generalHelp } from "./lib/cli/help.ts";
 import { type Io, processIo } from "./lib/cli/io.ts";
+import { reason } from "./lib/cli/reason.ts";
 import { VERSION } from "./lib/version.ts";
 import { nearest } from "./lib/wire/nearest.ts";
 import { visible } from "./lib/wire/text.ts";
@@ -125,6 +126,12 @@ async function patience(signal: AbortSignal): Promise<void> {
 if (import.meta.main) {
   const io = processIo((code) => Deno.exit(code));
   const code = await guarded(Deno.args, io);
-  await Promise.race([Promise.all([io.stdout.flush(), io.stderr.flush()]), patience(io.signal)]);
-  Deno.exit(code);
+  const patient = patience(io.signal);
+  await Promise.race([io.stdout.flush(), patient]);
+  const { failure } = io.stdout;
+  if (failure !== undefined) {
+    io.stderr.write(`talker: Cannot write to stdout: ${visible(reason(failure))}\n`);
+  }
+  await Promise.race([io.stderr.flush(), patient]);
+  Deno.exit(failure === undefined ? code : EXIT.failed);
 }

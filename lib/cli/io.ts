@@ -24,7 +24,7 @@ export interface Io {
   /** Diagnostics. */
   readonly stderr: Output;
   /**
-   * Aborted by the first Ctrl-C or SIGTERM, and when the reader of stdout has gone: then the
+   * Aborted by the first Ctrl-C or SIGTERM, and when stdout takes nothing more: then the
    * command ends cleanly. The second Ctrl-C or SIGTERM ends the process at once.
    */
   readonly signal: AbortSignal;

@@ -15,8 +15,10 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Bytes that wait to be written, about: UTF-16 units where they are not encoded yet. */
   readonly queued: number;
-  /** The reader has gone (a closed pipe): what is written is dropped. */
+  /** The reader has gone (a closed pipe), or writing failed: what is written is dropped. */
   readonly closed: boolean;
+  /** Why writing failed; undefined where it didn't, or the reader has just gone. */
+  readonly failure: unknown;
   /** Writes text. It never waits and never throws; what is written in one turn goes out in one piece. */
   write(text: string): void;
   /** Waits until all that was written before is out, or the reader has gone. */
@@ -47,6 +49,7 @@ export class QueuedOutput implements Output {
   #writingSize = 0;
   #pumping: Promise<void> | undefined;
   #closed = false;
+  #failure: unknown;
   #dropped = 0;
 
   /**
@@ -71,6 +74,10 @@ export class QueuedOutput implements Output {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get failure(): unknown {
+    return this.#failure;
   }
 
   write(text: string): void {
@@ -109,6 +116,8 @@ export class QueuedOutput implements Output {
       }
     } catch (error) {
       this.#closed = true;
+      // A terminal fails when its window is closed.
+      if (!this.isTerminal && !isGone(error)) this.#failure = error;
       this.#waiting = [];
       this.#waitingSize = 0;
       this.#writingSize = 0;
@@ -116,4 +125,9 @@ export class QueuedOutput implements Output {
     }
     this.#pumping = undefined;
   }
+}
+
+/** Is it only that nobody reads any more? */
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
 }

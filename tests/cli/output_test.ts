@@ -66,5 +66,18 @@ Deno.test("A reader that has gone closes the output, once and without a throw", 
   await output.flush();
   assertEquals(errors.length, 1);
   assert(output.closed);
-  assertEquals(output.queued, 0);
+  assertEquals([output.queued, output.failure], [0, undefined]);
+});
+
+Deno.test("An output that fails is closed, too, and tells why; a terminal has just gone", async () => {
+  const full = new Error("No space left on device (os error 28)");
+  const sink = { write: () => Promise.reject(full) };
+  const output = new QueuedOutput(sink);
+  output.write("x");
+  await output.flush();
+  assertEquals([output.closed, output.failure], [true, full]);
+  const terminal = new QueuedOutput(sink, { isTerminal: true });
+  terminal.write("x");
+  await terminal.flush();
+  assertEquals([terminal.closed, terminal.failure], [true, undefined]);
 });
