@@ -32,19 +32,29 @@ export class Secrets implements Disposable {
   #text: string | undefined;
   #trouble = "";
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** The look that is under way, and the one that comes after it. */
+  #looking: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
-  private constructor(private readonly file: string | undefined) {}
+  private constructor(
+    private readonly file: string | undefined,
+    private readonly stretch: (secret: string) => Promise<Uint8Array>,
+  ) {}
 
   /**
    * The secrets of a command; undefined where it doesn't encrypt.
    *
    * @throws {CommandError} when they can't be read, or are none
    */
-  static async open(flags: SecurityFlagValues, io: Io): Promise<Secrets | undefined> {
+  static async open(
+    flags: SecurityFlagValues,
+    io: Io,
+    stretch: (secret: string) => Promise<Uint8Array> = stretchSecret,
+  ): Promise<Secrets | undefined> {
     const { secretFile } = flags;
     if (!wantsSecurity(flags, io.env)) return undefined;
     const given = io.env("TALKER_SECRET") ?? "";
-    const secrets = new Secrets(secretFile);
+    const secrets = new Secrets(secretFile, stretch);
     try {
       if (secretFile !== undefined) await secrets.#take(await readSecrets(secretFile));
       else if (given !== "") await secrets.#take(given);
@@ -72,12 +82,23 @@ export class Secrets implements Disposable {
     clearInterval(this.#timer);
   }
 
-  /** Looks whether the file has changed. Never rejects. */
-  async look(): Promise<void> {
+  /**
+   * Looks whether the file has changed. Afterwards the secrets are those that are in it now, or later
+   * ones, if they can be had. Never rejects.
+   */
+  look(): Promise<void> {
+    // A look under way may have read the file before it changed: whoever asks now waits for the next.
+    return this.#next ??= this.#looking = this.#looking.then(() => {
+      this.#next = undefined;
+      return this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
     if (this.file === undefined) return;
     try {
       const text = await readSecrets(this.file);
-      if (text === this.#text) return;
+      if (text === this.#text) return void (this.#trouble = "");
       await this.#take(text);
       const count = this.#stretched.length;
       log.info("The secret was changed: {count} secrets are taken now", { count });
@@ -95,6 +116,10 @@ export class Secrets implements Disposable {
 
   async #take(text: string): Promise<void> {
     const secrets = parseSecrets(text);
+    const stretched: Uint8Array[] = [];
+    for (const secret of secrets) stretched.push(await this.stretch(secret));
+    this.#stretched = stretched;
+    // Only now: what could not be stretched is tried again.
     this.#text = text;
     this.#trouble = "";
     const { length } = secrets[0] as string;
@@ -104,9 +129,6 @@ export class Secrets implements Disposable {
         { length, least: SHORT_SECRET },
       );
     }
-    const stretched: Uint8Array[] = [];
-    for (const secret of secrets) stretched.push(await stretchSecret(secret));
-    this.#stretched = stretched;
   }
 }
 
