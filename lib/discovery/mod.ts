@@ -24,7 +24,7 @@ import { warn } from "../net/warn.ts";
 import { BEACON_NAME_FORM, foldBeaconName } from "../wire/beacon_name.ts";
 import { Beacon } from "./beacon.ts";
 import type { Advertised } from "./beacon_types.ts";
-import type { Service, ServiceEvent } from "./service.ts";
+import { AdvertError, type Service, type ServiceEvent } from "./service.ts";
 
 export {
   AdvertError,
@@ -79,9 +79,16 @@ interface Shared {
   holders: number;
 }
 
+/** What {@linkcode advertise} advertises, or is about to. */
+interface Own {
+  /** Its name, folded: on other interfaces there may be another one with it. */
+  readonly name: string;
+  /** Ends it, and resolves when it has ended. */
+  readonly end: () => Promise<void>;
+}
+
 const shared = new Map<string, Shared>();
-/** What ends each advert, by its folded name. */
-const advertised = new Map<string, () => Promise<void>>();
+const own = new Set<Own>();
 
 /** The beacon for those interfaces; the function gives it back. */
 function borrow(
@@ -128,8 +135,9 @@ function open(key: string, interfaces: readonly string[] | undefined): Shared {
  * @param name 1 to 64 characters without blanks, control characters, `@` and `*`
  * @param address `host:port`, or a port of this machine. Default: a port that is free.
  * @throws {NameTakenError} when somebody advertises that name already
- * @throws {AdvertError} when the name or the address is none
+ * @throws {AdvertError} when the name or the address is none, or it is unadvertised meanwhile
  * @throws {TypeError} for a name that is no text
+ * @throws the reason of `signal`
  *
  * @example
  * ```ts
@@ -148,44 +156,55 @@ export async function advertise(
   { signal, interfaces, kind = "service", properties, background }: AdvertiseOptions = {},
 ): Promise<string> {
   checkName(name);
-  const [beacon, release] = borrow({ interfaces }, { background: background ?? false });
+  signal?.throwIfAborted();
   const where = address ?? freePort();
-  let advert: Advertised;
+  const [beacon, release] = borrow({ interfaces }, { background: background ?? false });
+  const stop = new AbortController();
+  const ended = Promise.withResolvers<void>();
+  const end = (reason?: unknown) => {
+    stop.abort(reason);
+    return ended.promise;
+  };
+  const givenUp = new AdvertError(`"${name}" was unadvertised before it was advertised`);
+  const one = { name: foldBeaconName(name), end: () => end(givenUp) };
+  const onAbort = () => void end(signal?.reason);
+  const forgetExit = atExit(() => beacon.sayGoodbye());
+  let advert: Advertised | undefined;
+  const finish = async () => {
+    await advert?.withdraw();
+    forgetExit();
+    signal?.removeEventListener("abort", onAbort);
+    await release();
+    own.delete(one);
+    ended.resolve();
+  };
+  own.add(one);
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     // Until the name is ours somebody waits, which keeps the program alive.
     const [, claimed] = borrow({ interfaces });
-    advert = await beacon.advertise({ name, kind, addresses: [where], properties }, { signal })
-      .finally(claimed);
+    const service = { name, kind, addresses: [where], properties };
+    advert = await beacon.advertise(service, { signal: stop.signal }).finally(claimed);
+    stop.signal.throwIfAborted();
   } catch (error) {
-    await release();
+    await finish();
     throw error;
   }
-  const key = foldBeaconName(name);
-  let ended: Promise<void> | undefined;
-  const end = () => ended ??= withdraw();
-  const forget = atExit(() => beacon.sayGoodbye());
-  const withdraw = async () => {
-    await advert.withdraw();
-    forget();
-    if (advertised.get(key) === end) advertised.delete(key);
-    await release();
-  };
-  advertised.set(key, end);
-  signal?.addEventListener("abort", () => void end(), { once: true });
-  void advert.lost.then(end);
+  stop.signal.addEventListener("abort", () => void finish(), { once: true });
+  void advert.lost.then(() => end());
   return advert.addresses[0] ?? `127.0.0.1:${where}`;
 }
 
 /**
  * Withdraws what {@linkcode advertise} advertised: that name, or without one all of them. Harmless where
- * there is nothing. Resolves when others have been told.
+ * there is nothing. One that is not advertised yet is given up: its `advertise` rejects. Resolves when
+ * others have been told.
  */
 export async function unadvertise(name?: string): Promise<void> {
-  if (name === undefined) {
-    return void await Promise.all([...advertised.values()].map((end) => end()));
-  }
-  checkName(name);
-  await advertised.get(foldBeaconName(name))?.();
+  if (name !== undefined) checkName(name);
+  const key = name === undefined ? undefined : foldBeaconName(name);
+  const these = [...own].filter((one) => key === undefined || one.name === key);
+  await Promise.all(these.map(({ end }) => end()));
 }
 
 /**

@@ -69,6 +69,66 @@ Deno.test({
 });
 
 Deno.test({
+  name: "discovery: a name is given up while it is still asked whether it is free",
+  ...clean,
+  async fn() {
+    for (const end of [() => unadvertise(own("HELLO")), () => unadvertise()]) {
+      const claiming = advertise(own("hello"), 4567, { interfaces });
+      const failed = assertRejects(() => claiming, AdvertError, "was unadvertised");
+      await end();
+      await failed;
+      assertEquals(await discover(own("hello"), { interfaces, wait: 100 }), null);
+    }
+    assertEquals(
+      await advertise(own("hello"), 4567, { interfaces }),
+      "127.0.0.1:4567",
+      "it is free again",
+    );
+    void unadvertise(own("hello"));
+    assertEquals(await advertise(own("hello"), 4568, { interfaces }), "127.0.0.1:4568", "at once");
+    await unadvertise();
+  },
+});
+
+Deno.test({
+  name: "discovery: a name is unadvertised on all interfaces",
+  ...clean,
+  async fn() {
+    await advertise(own("twice"), 4567, { interfaces });
+    await advertise(own("twice"), 4568, { interfaces: ["nosuch"] });
+    await assertRejects(() => advertise(own("twice"), 4569, { interfaces }), NameTakenError);
+    await unadvertise(own("twice"));
+    for (const where of [interfaces, ["nosuch"]]) {
+      assertEquals(await discover(own("twice"), { interfaces: where, wait: 100 }), null);
+    }
+  },
+});
+
+Deno.test({
+  name: "discovery: nobody listens to a signal any more when the advert has ended",
+  ...clean,
+  async fn() {
+    const { signal } = new AbortController();
+    const listening = new Set<unknown>();
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (type: string, listener: unknown, options?: unknown) => {
+      listening.add(listener);
+      addEventListener.call(signal, type, listener as EventListener, options as object);
+    };
+    signal.removeEventListener = (type: string, listener: unknown) => {
+      listening.delete(listener);
+      removeEventListener.call(signal, type, listener as EventListener);
+    };
+    await advertise(own("a"), 80, { interfaces, signal });
+    assertEquals(listening.size, 1);
+    await assertRejects(() => advertise(own("a"), 80, { interfaces, signal }), NameTakenError);
+    assertEquals(listening.size, 1);
+    await unadvertise(own("a"));
+    assertEquals(listening.size, 0);
+  },
+});
+
+Deno.test({
   name: "discovery: what is wrong is said at once, what isn't there is null",
   ...clean,
   async fn() {
