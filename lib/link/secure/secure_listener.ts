@@ -203,6 +203,8 @@ export class SecureListener implements Listener {
     const sodium = await loadSodium();
     const handshake = new Responder({ sodium, purpose, mesh, secrets: await secrets(), random });
     return await carry(sodium, peeked, handshake, async (guesses) => {
+      // Dropped while the secret was stretched, say: nobody would end its turn.
+      if (!this.#halfOpen.has(entry)) throw new Error("It took too long");
       await this.#turns.take(entry);
       // From here on it has its whole time, and whoever hangs up counts as wrong.
       this.#encrypting.delete(entry);
