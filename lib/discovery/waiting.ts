@@ -4,8 +4,7 @@
  * @module
  */
 
-/** Longest time that a timer takes, in milliseconds; longer ones are for ever. */
-const LONGEST_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../net/wait.ts";
 
 /** Something that ends by itself after a time, or with the first of some signals. Disposing of it ends the timer. */
 export class Deadline implements Disposable {
@@ -17,7 +16,7 @@ export class Deadline implements Disposable {
   /** Ends after `ms` (more than 24 days: never), or when one of the signals is aborted. */
   constructor(ms: number, signals: readonly (AbortSignal | undefined)[]) {
     this.#signals = signals.filter((signal) => signal !== undefined);
-    this.#timer = ms <= LONGEST_MS ? setTimeout(this.#end, Math.max(0, ms)) : undefined;
+    this.#timer = ms <= MAX_TIMER_MS ? setTimeout(this.#end, Math.max(0, ms)) : undefined;
     for (const signal of this.#signals) {
       if (signal.aborted) this.#end();
       else signal.addEventListener("abort", this.#end, { once: true });

@@ -7,14 +7,12 @@
 
 import { RecordStream } from "../net/tcp_client.ts";
 import type { Connection } from "../net/transport.ts";
+import { MAX_TIMER_MS } from "../net/wait.ts";
 import { MIB } from "../wire/limits.ts";
 import { isUnauthorised, type LossKind, lossKind } from "../client/trouble.ts";
 
 /** Longest record that is taken in, in bytes: well above what a server sends, which is a few times its longest line. */
 export const MAX_RECORD_BYTES = 1 * MIB;
-
-/** Longest that a timer of the system runs, in milliseconds; it is set anew then. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What is carried: it decides, and is told what happened when (monotonic milliseconds). */
 export interface Core {

@@ -4,10 +4,7 @@
  * @module
  */
 
-import { checkWait } from "../net/wait.ts";
-
-/** The longest time that a timer can have, in milliseconds. */
-const LONGEST_MS = 2 ** 31 - 1;
+import { checkWait, MAX_TIMER_MS } from "../net/wait.ts";
 
 /** How long to wait until what was sent is taken, in milliseconds. */
 const TAKEN_WITHIN_MS = 1_000;
@@ -31,7 +28,7 @@ let holder: ReturnType<typeof setInterval> | undefined;
 
 /** Keeps the program alive until it is disposed of: somebody waits. */
 function hold(): void {
-  if (holders++ === 0) holder = setInterval(() => {}, LONGEST_MS);
+  if (holders++ === 0) holder = setInterval(() => {}, MAX_TIMER_MS);
 }
 
 function release(): void {
@@ -58,7 +55,7 @@ export class Patience implements Disposable {
     this.#until = performance.now() + wait;
     this.#given = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (wait <= LONGEST_MS) {
+    if (wait <= MAX_TIMER_MS) {
       this.#timer = setTimeout(() => {
         this.#isOver = true;
         this.#end.abort();

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The longest time that a timer of the system takes, in milliseconds: 24.8 days. One of more rings at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Checks how long is to be waited.
  *
