@@ -60,9 +60,11 @@ export class Bell {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       const timer = setTimeout(resolve, ms);
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      const aborted = () => resolve();
+      signal.addEventListener("abort", aborted, { once: true });
       await promise;
       clearTimeout(timer);
+      signal.removeEventListener("abort", aborted);
       this.#wake = undefined;
     }
     this.#rung = false;

@@ -156,6 +156,19 @@ Deno.test({
   },
 });
 
+Deno.test("waiting: a bell that rang doesn't listen to the signal any more", async () => {
+  const bell = new Bell();
+  const { signal } = new AbortController();
+  let listening = 0;
+  signal.addEventListener = () => void listening++;
+  signal.removeEventListener = () => void listening--;
+  const next = bell.next(signal, 60_000);
+  assertEquals(listening, 1);
+  bell.ring();
+  await next;
+  assertEquals(listening, 0);
+});
+
 Deno.test("peers: copies are told apart, by each source, also when they are late", () => {
   const peers = new Peers();
   const note = (sequence: number, address = "10.0.0.1") =>
