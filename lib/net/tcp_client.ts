@@ -8,6 +8,7 @@ import { encodeFrame, FrameDecoder } from "../wire/frame_codec.ts";
 import { LineDecoder } from "../wire/line_codec.ts";
 import { decodeText, encodeText } from "../wire/text.ts";
 import type { HostPort } from "./address.ts";
+import { closeQuietly } from "./close.ts";
 import { anySignal } from "./signals.ts";
 import type { Connection } from "./transport.ts";
 
@@ -152,12 +153,12 @@ export class RecordStream {
     }
   }
 
-  /** Ends the connection at once. Harmless when it is closed already. */
+  /** Ends the connection at once. Harmless when it is closed already, by whoever. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#waiting = [];
-    this.#connection.close();
+    closeQuietly(this.#connection);
   }
 
   #decoder(sink: RecordSink): (chunk: Uint8Array) => void {

@@ -32,6 +32,7 @@ import type { Connection } from "../../lib/net/transport.ts";
 import { RemoteFault } from "../../lib/wire/errors.ts";
 import { MAX_HALF_OPEN_PER_ADDRESS, RECORD_MS, WRONG_SECRETS } from "../../lib/wire/limits.ts";
 import { decodeText, encodeText } from "../../lib/wire/text.ts";
+import { FakeConnection } from "../support/fake_connection.ts";
 
 const sodium = await loadSodium();
 const KEY = new Uint8Array(32).fill(7);
@@ -205,6 +206,18 @@ Deno.test("secure connection: cut off is not ended", async () => {
   server.close();
   secure.close();
   under.close();
+});
+
+Deno.test("secure connection: to close what is closed already is harmless", async () => {
+  for (const end of [true, false]) {
+    const under = new FakeConnection();
+    const keys = { sending: KEY.slice(), receiving: KEY.slice() };
+    const connection = new SecureConnection(under, { sodium, keys, rest: new Uint8Array(0) });
+    if (end) await connection.closeWrite();
+    under.close();
+    connection.close();
+    connection.close();
+  }
 });
 
 Deno.test("secure listener: a wrong secret, none, and plain text: said on both sides", async () => {

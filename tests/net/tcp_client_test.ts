@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { connectTcp, RecordStream } from "../../lib/net/tcp_client.ts";
+import { FakeConnection } from "../support/fake_connection.ts";
 import { within } from "../support/line_client.ts";
 
 function listen(hostname: string): Deno.TcpListener | undefined {
@@ -65,4 +66,14 @@ Deno.test("RecordStream: records arrive whole and in order, as lines and as fram
     one.send("after the end");
     one.close();
   }
+});
+
+Deno.test("RecordStream: to close what somebody else has closed is harmless", async () => {
+  const connection = new FakeConnection();
+  const stream = new RecordStream(connection, { framed: false, limit: 100 });
+  const run = stream.run({ record: () => {}, tooLong: () => {}, pause: () => undefined });
+  connection.close();
+  assertEquals((await run as Error).message, "Closed");
+  stream.close();
+  stream.send("after the end");
 });

@@ -163,7 +163,7 @@ export class SecureConnection implements Connection {
 
   /**
    * Ends both directions. So that the other side knows it for an end and not for a cut, a last record
-   * goes out before, if nothing else is on its way.
+   * goes out before, if nothing else is on its way. Harmless when it is closed already.
    */
   close(): void {
     if (this.#closed) return;
@@ -173,7 +173,7 @@ export class SecureConnection implements Connection {
       ? this.#send([...this.#header(), this.#sealer.end()])
       : undefined;
     this.#sealer.free();
-    if (last === undefined) return this.#under.close();
+    if (last === undefined) return closeQuietly(this.#under);
     const close = () => {
       clearTimeout(timer);
       closeQuietly(this.#under);
