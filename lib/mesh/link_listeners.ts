@@ -6,13 +6,11 @@
 
 import { getLogger } from "@logtape/logtape";
 import { RateLimiter } from "../link/rate_limiter.ts";
+import { acceptAll } from "../net/accept.ts";
 import { isFromThisMachine } from "../net/tcp_server.ts";
 import type { Connection, Listener } from "../net/transport.ts";
 import { LINKS_MADE } from "../wire/limits.ts";
 import { MAX_LINKS_PER_ADDRESS } from "./limits.ts";
-
-/** How long to wait when no link can be accepted, in milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 
 const log = getLogger(["talker", "mesh"]);
 
@@ -38,7 +36,11 @@ export class LinkListeners {
   /** Accepts links at `listener` until {@linkcode close}. */
   add(listener: Listener): void {
     this.#listeners.add(listener);
-    void this.#accept(listener);
+    void acceptAll(listener, {
+      isOpen: () => this.#listeners.has(listener),
+      arrived: (connection) => this.#arrived(connection),
+      complain: (error) => log.warn("Cannot accept a link: {reason}", { reason: String(error) }),
+    });
   }
 
   /** Accepts nothing more. */
@@ -47,18 +49,9 @@ export class LinkListeners {
     this.#listeners.clear();
   }
 
-  async #accept(listener: Listener): Promise<void> {
-    while (this.#listeners.has(listener)) {
-      try {
-        const connection = await listener.accept();
-        if (this.#hasRoomFor(connection)) this.#options.open(connection);
-        else connection.close();
-      } catch (error) {
-        if (!this.#listeners.has(listener)) return;
-        log.warn("Cannot accept a link: {reason}", { reason: String(error) });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
+  #arrived(connection: Connection): void {
+    if (this.#hasRoomFor(connection)) this.#options.open(connection);
+    else connection.close();
   }
 
   /** One address has not all of the links that are taken, nor makes them all the time; this machine's own are not counted. */

@@ -5,11 +5,13 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { acceptAll } from "../net/accept.ts";
 import { formatAddress } from "../net/address.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../net/tcp_server.ts";
 import { plainListener, SecureListener } from "../link/secure/secure_listener.ts";
 import type { Security } from "../link/secure/security.ts";
 import type { Connection, Endpoint, Listener as Port } from "../net/transport.ts";
+import { MAX_TIMER_MS } from "../net/wait.ts";
 import { MAX_SESSIONS, MAX_SESSIONS_PER_ADDRESS } from "../wire/limits.ts";
 import { type Address, listenAt } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
@@ -17,8 +19,6 @@ import { type EncryptionOptions, forListeners, FOUND_ENCRYPTED, securityOf } fro
 
 const log = getLogger(["talker", "messaging"]);
 
-/** How long to wait when no connection can be accepted, in milliseconds. */
-const PAUSE_MS = 100;
 /** Addresses of which is remembered why they were refused. */
 const MAX_SAID = 1_000;
 /** That there are too many connections is told at most this often, in milliseconds. */
@@ -74,19 +74,12 @@ export class Acceptor {
     this.#options = options;
     if (options.background) this.#port.unref?.();
     this.address = formatAddress({ host: this.#port.addr.hostname, port: this.#port.addr.port });
-    this.ended = this.#run();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#closed) {
-      try {
-        this.#take(await this.#port.accept());
-      } catch (error) {
-        if (this.#closed) return;
-        log.warn("Cannot accept a connection: {reason}", { reason: String(error) });
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      }
-    }
+    this.ended = acceptAll(this.#port, {
+      isOpen: () => !this.#closed,
+      arrived: (connection) => this.#take(connection),
+      complain: (error) =>
+        log.warn("Cannot accept a connection: {reason}", { reason: String(error) }),
+    });
   }
 
   #take(connection: Connection): void {
@@ -124,7 +117,7 @@ export class Acceptor {
     this.#closed = true;
     this.#port.close();
     // In the background nothing else may keep the program alive until the port is free.
-    const alive = setInterval(() => {}, PAUSE_MS);
+    const alive = setInterval(() => {}, MAX_TIMER_MS);
     void this.ended.finally(() => clearInterval(alive));
   }
 }

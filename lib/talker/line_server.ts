@@ -7,13 +7,14 @@
 
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
+import { acceptAll } from "../net/accept.ts";
 import type { Connection, Listener } from "../net/transport.ts";
 import type { RemoteFault } from "../wire/errors.ts";
-import { acceptAll, refuse } from "./accept.ts";
 import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { Finishing } from "./finishing.ts";
 import { Flow } from "./flow.ts";
+import { refuse } from "./refuse.ts";
 import { Talker } from "./talker.ts";
 import type { TalkerOptions } from "./talker_options.ts";
 
@@ -143,7 +144,11 @@ export class LineServer {
     void acceptAll(listener, {
       isOpen: () => this.#listeners.has(listener),
       arrived: (connection) => this.#arrive(connection, framed),
-      open: () => this.#clients.size,
+      complain: (error) =>
+        log.warn(
+          "Cannot accept a connection with {open} open: {reason}; going on as soon as some are closed",
+          { open: this.#clients.size, reason: String(error) },
+        ),
     });
   }
 

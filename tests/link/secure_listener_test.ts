@@ -1,6 +1,6 @@
 /** The door of encrypted connections, in memory. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Initiator } from "../../lib/link/secure/handshake.ts";
 import { SecureListener } from "../../lib/link/secure/secure_listener.ts";
 import { random } from "../../lib/link/secure/security.ts";
@@ -56,5 +56,16 @@ Deno.test("secure listener: who is dropped while it waits for the secret takes n
     await honest.until(() => honest.written.length > 0);
   }
   assertEquals(refused, [], "they have guessed nothing");
+  listener.close();
+});
+
+Deno.test("secure listener: that none can be accepted is for who accepts", async () => {
+  const { under, listener, stretched } = door();
+  stretched.resolve([BLUE]);
+  const failed = assertRejects(() => listener.accept(), Error, "Too many open files");
+  under.arrives(new Error("Too many open files"));
+  await failed;
+  const honest = arrives(under, "198.51.100.8");
+  await honest.until(() => honest.written.length > 0);
   listener.close();
 });

@@ -32,7 +32,7 @@ class Program {
     const before = this.#ends.length;
     const connection = new FakeConnection(hostname);
     this.#listener.arrives(connection);
-    await turn();
+    await this.#listener.idle();
     assertEquals(this.#ends.length, connection.closed ? before : before + 1);
     return !connection.closed;
   }

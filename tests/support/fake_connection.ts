@@ -131,6 +131,7 @@ export class FakeListener implements Listener {
   readonly addr: Endpoint = { hostname: "192.0.2.1", port: 8889 };
   #queue: (FakeConnection | Error)[] = [];
   #accepting: { resolve: (c: Connection) => void; reject: (e: Error) => void } | undefined;
+  #watchers: (() => void)[] = [];
 
   /** A connection arrives, or accepting fails. */
   arrives(connection: FakeConnection | Error): void {
@@ -138,7 +139,15 @@ export class FakeListener implements Listener {
     this.#feed();
   }
 
+  /** Resolves when all that arrived was accepted, and the next is waited for. */
+  async idle(): Promise<void> {
+    while (this.#queue.length > 0 || this.#accepting === undefined) {
+      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
+  }
+
   accept(): Promise<Connection> {
+    for (const watcher of this.#watchers.splice(0)) queueMicrotask(watcher);
     return new Promise((resolve, reject) => {
       this.#accepting = { resolve, reject };
       this.#feed();

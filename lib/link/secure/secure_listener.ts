@@ -4,6 +4,7 @@
  * @module
  */
 
+import { acceptAll } from "../../net/accept.ts";
 import { closeQuietly } from "../../net/close.ts";
 import type { Connection, Endpoint, Listener } from "../../net/transport.ts";
 import { FirstLook, type Look } from "../first_look.ts";
@@ -24,8 +25,6 @@ import { carry, random, type Security, SecurityError, writeAll } from "./securit
 import { loadSodium } from "./sodium.ts";
 import { Turns } from "./turns.ts";
 
-/** How long to wait when no connection can be accepted, in milliseconds. */
-const ACCEPT_PAUSE_MS = 100;
 /** Connections that are accepted in one go: those who are in come first, however many knock. Some 1,400 a second, more than can exchange keys. */
 const ACCEPTED_AT_ONCE = 3;
 
@@ -46,6 +45,7 @@ export interface SecureListenerOptions extends Security {
 interface HalfOpen {
   readonly connection: Connection;
   readonly address: string;
+  readonly mayBePlain: boolean;
   /** Guesses at the secret that it can test with what it was told. */
   guesses: number;
 }
@@ -70,7 +70,13 @@ export class SecureListener implements Listener {
     this.#under = under;
     this.#options = options;
     this.#guesses = options.guesses ?? new RateLimiter(WRONG_SECRETS);
-    void this.#accept();
+    void acceptAll(under, {
+      isOpen: () => !this.#closed,
+      arrived: (connection) => this.#open(connection),
+      // It is for whoever accepts here, as it would be without encryption.
+      complain: (error) => this.#waiting.shift()?.reject(error),
+      atOnce: ACCEPTED_AT_ONCE,
+    });
   }
 
   get addr(): Endpoint {
@@ -100,32 +106,18 @@ export class SecureListener implements Listener {
     this.#waiting = [];
   }
 
-  async #accept(): Promise<void> {
-    for (let accepted = 1; !this.#closed; accepted++) {
-      try {
-        this.#open(await this.#under.accept());
-        if (accepted % ACCEPTED_AT_ONCE === 0) {
-          await new Promise((resolve) => setTimeout(resolve, 1));
-        }
-      } catch {
-        if (this.#closed) return;
-        // Out of files, say: it may get better.
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
-      }
-    }
-  }
-
   #open(connection: Connection): void {
     const address = connection.remoteAddr.hostname;
     const ofAddress = this.#ofAddress.get(address) ?? 0;
     const counted = !this.#options.exempt(connection);
     if (counted && ofAddress >= MAX_HALF_OPEN_PER_ADDRESS) return closeQuietly(connection);
-    const entry = { connection, address, guesses: 0 };
+    const mayBePlain = this.#options.allowsPlain(connection);
+    const entry = { connection, address, mayBePlain, guesses: 0 };
     if (this.#halfOpen.size >= MAX_CLIENTS) return closeQuietly(connection);
     this.#halfOpen.add(entry);
     this.#ofAddress.set(address, ofAddress + 1);
     // Who may be plain waits for its greeting, and is not dropped for others who do.
-    if (!this.#options.allowsPlain(connection)) this.#encrypts(entry);
+    if (!mayBePlain) this.#encrypts(entry);
     void this.#shake(entry);
   }
 
@@ -184,10 +176,9 @@ export class SecureListener implements Listener {
   }
 
   async #secured(entry: HalfOpen): Promise<Connection> {
-    const { connection } = entry;
-    const { allowsPlain, look, plainRefusal, purpose, mesh = "", secrets } = this.#options;
+    const { connection, mayBePlain: plain } = entry;
+    const { look, plainRefusal, purpose, mesh = "", secrets } = this.#options;
     const peeked = new PeekedConnection(connection);
-    const plain = allowsPlain(connection);
     const first = await within(plain ? GREET_PLAINLY_MS : SPEAKS_FIRST_MS, peeked.peek());
     if (plain && (first === undefined || first === null || !beginsLikeMagic(first))) {
       return look === undefined ? peeked : new FirstLook(peeked, look);
