@@ -318,18 +318,18 @@ Deno.test("encrypted connection: a record whose rest does not come ends it", asy
   record[0] = 0x7f;
   await from.write(header);
   await from.write(record);
-  const timers = [globalThis.setTimeout, globalThis.clearTimeout] as const;
+  const { setTimeout } = globalThis;
   let waited = 0;
   globalThis.setTimeout = ((action: () => void, ms: number) => {
-    if (ms !== RECORD_MS) return timers[0](action, ms);
+    if (ms !== RECORD_MS) return setTimeout(action, ms);
     waited++;
-    return timers[0](action);
+    return setTimeout(action);
   }) as typeof setTimeout;
   try {
     const fault = await assertRejects(() => reader.read(new Uint8Array(64)), RemoteFault);
     assertStringIncludes(fault.message, "did not come within 15 s");
   } finally {
-    globalThis.setTimeout = timers[0];
+    globalThis.setTimeout = setTimeout;
   }
   assert(waited > 0);
   reader.close();
