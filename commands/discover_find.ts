@@ -11,7 +11,7 @@ import { visible } from "../lib/wire/text.ts";
 import { openBeacon } from "./beacon_open.ts";
 import type { Discovering } from "./discover.ts";
 import { foundJson } from "./discover_text.ts";
-import { notFound } from "./target.ts";
+import { hearOthers, notFound } from "./target.ts";
 
 /** How long is looked, in seconds. */
 const WAIT_S = 5;
@@ -26,6 +26,7 @@ export async function find({ flags, name = "", io }: Discovering): Promise<numbe
     io.stderr.write(`talker: ${networkzero.blocked}\n`);
   }
   const finder = new Finder(beacon, networkzero);
+  using _others = hearOthers(beacon, wait);
   const found = await finder.find(name, { wait, signal: io.signal });
   const took = performance.now() - began;
   const [address] = found?.service.addresses ?? [];

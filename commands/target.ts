@@ -7,6 +7,7 @@
 import { CommandError, EXIT, UsageError } from "../lib/cli/exit.ts";
 import type { Beacon } from "../lib/discovery/beacon.ts";
 import type { Service } from "../lib/discovery/service.ts";
+import { FRESH_MS } from "../lib/discovery/times.ts";
 import { AddressError, type HostPort, parseListen, parseTarget } from "../lib/net/address.ts";
 import { foldBeaconName, isBeaconName } from "../lib/wire/beacon_name.ts";
 import { visible } from "../lib/wire/text.ts";
@@ -83,9 +84,13 @@ export async function resolveTarget(text: string, options: LookupOptions): Promi
 async function find(
   beacon: Beacon,
   name: string,
-  { role, wait, signal = new AbortController().signal, flags }: LookupOptions & { wait: number },
+  { role, wait, signal = new AbortController().signal, flags, beacon: known }:
+    & LookupOptions
+    & { wait: number },
 ): Promise<Service | { heard: readonly Service[] }> {
   const others = role === "peers" ? 0 : Math.max(0, wait - BEACONS_ONLY_MS);
+  // Who keeps looking with a beacon of its own hears them anyway.
+  using _others = hearOthers(beacon, known === undefined ? wait : Infinity);
   // What nobody can advertise nobody has.
   const service = isBeaconName(name)
     ? await beacon.discover(name, { wait: wait - others, signal })
@@ -99,6 +104,15 @@ async function find(
   const finder = new Finder(beacon, networkzero);
   const found = await finder.find(name, { wait: others, signal });
   return found?.service ?? { heard: finder.known().map(({ service }) => service) };
+}
+
+/**
+ * Whoever looks for a name is told who was heard instead. Everybody speaks once in a while; who waits less
+ * than that asks them all. Disposing of it ends the asking.
+ */
+export function hearOthers(beacon: Beacon, wait: number): Disposable {
+  const end = wait < FRESH_MS ? beacon.ask() : () => {};
+  return { [Symbol.dispose]: end };
 }
 
 /**
