@@ -5,7 +5,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { formatAddress } from "../net/address.ts";
 import { closeQuietly } from "../net/close.ts";
@@ -17,6 +17,11 @@ const log = getLogger(["talker", "link"]);
 
 /** Buffers for reading and writing, in bytes: they begin small, since a stranger can open many links, and grow with what comes. */
 const SMALL_BYTES = 4 * 1024, LARGE_BYTES = 256 * 1024;
+/**
+ * Bytes that are read in one turn of the event loop at the most. A read of what is there already takes
+ * no turn: a sender that is fast enough would leave those no time who are to deal with what came.
+ */
+const READ_PER_TURN = 1024 * 1024;
 /** How long the rest of what was sent may take when the link is closed, in milliseconds. */
 const FLUSH_MS = 1_000;
 
@@ -57,7 +62,8 @@ export class FramedLink {
   #queued = 0;
   #buffer = new Uint8Array(SMALL_BYTES);
   #writing = false;
-  #armed = false;
+  #armed: ReturnType<typeof setImmediate> | undefined;
+  #nextTurn: ReturnType<typeof setImmediate> | undefined;
   #paused = false;
   #resume: (() => void) | undefined;
   #closing = false;
@@ -98,11 +104,10 @@ export class FramedLink {
     if (this.#queued === 0) this.progressAt = performance.now();
     this.#queue.push(body);
     this.#queued += this.#header + body.length;
-    if (this.#writing || this.#armed) return;
+    if (this.#writing || this.#armed !== undefined) return;
     // What is sent in one turn of the event loop goes out together.
-    this.#armed = true;
-    setImmediate(() => {
-      this.#armed = false;
+    this.#armed = setImmediate(() => {
+      this.#armed = undefined;
       if (!this.#writing) void this.#write();
     });
   }
@@ -122,20 +127,17 @@ export class FramedLink {
     this.#closing = true;
     this.pause(false);
     if (this.#queued === 0) this.close();
-    else {
-      const timer = setTimeout(() => this.close(), FLUSH_MS);
-      this.#flushed = () => {
-        clearTimeout(timer);
-        this.close();
-      };
-    }
+    else this.#late = setTimeout(() => this.close(), FLUSH_MS);
   }
-  #flushed: (() => void) | undefined;
+  #late: ReturnType<typeof setTimeout> | undefined;
 
   /** Closes at once. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearImmediate(this.#armed);
+    clearImmediate(this.#nextTurn);
+    clearTimeout(this.#late);
     this.#settleClosed();
     this.#queue = [];
     this.#queued = 0;
@@ -168,8 +170,13 @@ export class FramedLink {
 
   async #read(): Promise<void> {
     let buffer = new Uint8Array(SMALL_BYTES);
+    let read = 0;
     try {
       while (!this.#closed) {
+        if (read >= READ_PER_TURN) {
+          read = 0;
+          await new Promise<void>((resolve) => this.#nextTurn = setImmediate(resolve));
+        }
         const count = await this.#connection.read(buffer);
         if (count === null) {
           if (this.#owner.heardAll === undefined || this.#closing) {
@@ -178,6 +185,7 @@ export class FramedLink {
           if (!this.#closed) this.#tell(() => this.#owner.heardAll?.(this));
           return;
         }
+        read += count;
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         if (this.#closed) return;
         // What comes while the link is being closed is passed over.
@@ -218,7 +226,7 @@ export class FramedLink {
         this.#tell(() => this.#owner.sent(this));
         if (this.#closed) return;
       }
-      this.#flushed?.();
+      if (this.#closing) this.close();
     } catch (error) {
       this.#end(`the connection failed: ${messageOf(error)}`);
     } finally {

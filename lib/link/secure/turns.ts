@@ -5,7 +5,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import { HANDSHAKE_PAUSE_MS, MAX_UNPROVEN_PER_ADDRESS } from "../../wire/limits.ts";
 
 /** Who takes turns. */
@@ -21,6 +21,7 @@ export class Turns<T extends TurnTaker> {
   readonly #active = new Set<T>();
   /** For each address how many of those there are. */
   readonly #ofAddress = new Map<string, number>();
+  #computed: ReturnType<typeof setImmediate> | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #isPausing = false;
   #closed = false;
@@ -50,6 +51,7 @@ export class Turns<T extends TurnTaker> {
   /** No more turns. */
   close(): void {
     this.#closed = true;
+    clearImmediate(this.#computed);
     clearTimeout(this.#pause);
     for (const { reject } of this.#waiting.values()) reject(new Error("No more turns are given"));
     this.#waiting.clear();
@@ -71,8 +73,7 @@ export class Turns<T extends TurnTaker> {
     turn.resolve();
     this.#isPausing = true;
     // The pause begins when what is computed now is done.
-    setImmediate(() => {
-      if (this.#closed) return;
+    this.#computed = setImmediate(() => {
       this.#pause = setTimeout(() => this.#next(), HANDSHAKE_PAUSE_MS);
     });
   }
