@@ -75,6 +75,7 @@ export class LineServer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Infinity;
   #stopped: (() => void) | undefined;
+  #isOver = false;
   /** The round at the last look at slow readers. */
   #checkedTurn = 0;
   /** Bytes read since the last round. */
@@ -299,7 +300,7 @@ export class LineServer {
   }
 
   #arm(): void {
-    if (this.#armed) return;
+    if (this.#armed || this.#isOver) return;
     this.#armed = true;
     setImmediate(this.#round);
   }
@@ -325,6 +326,7 @@ export class LineServer {
     if (this.#held.size > 0) this.release();
     else this.#options.pauseMesh?.(this.#flow.congested);
     this.#schedule(now);
+    this.#checkStopped();
   };
 
   /** Goes on with the sweep over everybody. What comes meanwhile waits for the next sweep, or none would be finished. */
@@ -408,8 +410,10 @@ export class LineServer {
     this.release();
   }
 
+  /** It has stopped when all have gone, and what the last of them did has gone out in a round. */
   #checkStopped(): void {
-    if (this.#stopped === undefined || this.#clients.size > 0) return;
+    if (this.#stopped === undefined || this.#clients.size > 0 || this.#armed) return;
+    this.#isOver = true;
     clearTimeout(this.#timer);
     this.#stopped();
   }
