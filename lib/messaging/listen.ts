@@ -188,7 +188,7 @@ class LinkListener implements Listener {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const sessions = [...this.sessions];
+    const sessions = [...this.sessions, ...this.#greeting];
     this.close();
     const ends = sessions.map((session) => session[Symbol.asyncDispose]());
     await Promise.all([...ends, this.#port.ended]);
