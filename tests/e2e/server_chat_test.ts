@@ -39,7 +39,7 @@ Deno.test("Who leaves is announced, and so is who just goes away", async () => {
   const ann = await server.join("ann");
   const bob = await server.join("bob");
   const cid = await server.join("cid");
-  const dan = await server.join("dan");
+  const dan = await server.join("dan", { resets: true });
   await drainAll(ann, bob);
   await bob.send("/quit");
   assertEquals(await bob.closed(), ["Goodbye"]);

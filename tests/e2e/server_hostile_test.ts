@@ -6,8 +6,8 @@ import { TestServer } from "../support/server.ts";
 Deno.test("Who vanishes in the middle of a line: the line is not said, the others see it leave", async () => {
   await using server = await TestServer.start(["--framed", "0"]);
   const ann = await server.join("ann");
-  const bob = await server.join("bob");
-  const cid = await server.join("cid", { framed: true });
+  const bob = await server.join("bob", { resets: true });
+  const cid = await server.join("cid", { framed: true, resets: true });
   await ann.drain();
   await bob.raw("half a li");
   bob.reset();
@@ -25,7 +25,8 @@ Deno.test("500 that connect and vanish at once leave nothing behind", async () =
   for (let i = 0; i < 500; i += 25) {
     await Promise.all(Array.from({ length: 25 }, async (_, n) => {
       const framed = n % 2 === 1;
-      const client = await LineClient.connect(framed ? server.framedPort : server.port, { framed });
+      const port = framed ? server.framedPort : server.port;
+      const client = await LineClient.connect(port, { framed, resets: true });
       if (n % 3 === 0) await client.send("hello").catch(() => {});
       client.reset();
     }));
@@ -91,12 +92,13 @@ Deno.test("Random bytes of 50 connections on both ports: two go on chatting undi
     const framed = i % 2 === 1;
     const port = framed ? server.framedPort : server.port;
     for (let round = 0; round < 3; round++) {
-      const client = await LineClient.connect(port, { framed });
+      const resets = i % 5 === 0;
+      const client = await LineClient.connect(port, { framed, resets });
       const bytes = i % 4 === 1 ? source.records(8000) : source.bytes(8000);
       const half = Math.floor(bytes.length / 2);
       await client.raw(bytes.subarray(0, half)).catch(() => {});
       await client.raw(bytes.subarray(half)).catch(() => {});
-      if (i % 5 === 0) client.reset();
+      if (resets) client.reset();
       else {
         client.halfClose();
         await client.closed();

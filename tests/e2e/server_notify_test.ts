@@ -212,7 +212,7 @@ Deno.test("notifications: what nobody expects breaks nothing", async () => {
   await bob.expect(pattern(`NOTIFY ${ID} hits x{8178}`));
 
   // The mode goes with the connection, also with one that breaks.
-  const gone = await server.join("gone");
+  const gone = await server.join("gone", { resets: true });
   await gone.send("/notify hits");
   await gone.next("Notifications on for 60 s");
   gone.reset();

@@ -177,7 +177,7 @@ Deno.test("SIGTERM while much is queued: who reads on gets everything, then the 
 
 Deno.test("SIGTERM with clients that took everything and stay, as nc does: the end comes soon", async () => {
   const server = await TestServer.start();
-  const ann = await server.join("ann");
+  using ann = await server.join("ann");
   server.signal("SIGTERM");
   await ann.next(/goodbye/i);
   await ann.rest();

@@ -17,6 +17,7 @@ import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
 import { encodeMeshMessage } from "../../lib/wire/mesh_message.ts";
 import { Dice, seededRandom } from "../support/random.ts";
 import { LineClient, within } from "../support/line_client.ts";
+import { resetSocket } from "../support/line_wire.ts";
 import { TestServer } from "../support/server.ts";
 import { formatInput, loadCorpus } from "./corpus.ts";
 import { type Input, mutate, type MutationOptions, randomBytes } from "./mutate.ts";
@@ -396,7 +397,7 @@ function rawWire(port: number, dice: Dice): Promise<Wire> {
             socket.write(bytes, (error) => error ? failed(error) : sent());
           }),
         close: (how) => {
-          if (how === "reset") socket.resetAndDestroy();
+          if (how === "reset") resetSocket(socket);
           else {
             socket.end();
             setTimeout(() => socket.destroy(), 200);

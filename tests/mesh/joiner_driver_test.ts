@@ -214,9 +214,9 @@ Deno.test("driver: kill by name ends the attempts at who answered, and is away",
 Deno.test("driver: kill ends the attempt that is under way", async () => {
   const far = { hostname: "192.0.2.1", port: 7000 };
   const begun = Promise.withResolvers<AbortSignal>();
-  const { identity } = new Node("a").driver.node;
+  await using a = new Node("a");
   const keeper = new MeshDriver({
-    identity,
+    identity: a.driver.node.identity,
     random: Math.random,
     connect: (_to, signal) => {
       begun.resolve(signal);

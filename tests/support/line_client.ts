@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { connect, type Socket } from "node:net";
+import { connectResettable, connectWire, type Wire } from "./line_wire.ts";
 
 /** How long a test waits for what must come, in milliseconds: generous, a loaded machine is slow. */
 export const DEADLINE_MS = 15_000;
@@ -172,35 +172,28 @@ export interface LineClientOptions {
   host?: string;
   /** Records behind their length, not lines. */
   framed?: boolean;
+  /** It is to vanish with {@linkcode LineClient.reset}. */
+  resets?: boolean;
 }
 
 /** A client of the line port, or of the framed one. */
 export class LineClient extends Lines {
   readonly framed: boolean;
-  readonly #socket: Socket;
+  #wire!: Wire;
   #pings = 0;
 
-  private constructor(socket: Socket, framed: boolean) {
+  private constructor(framed: boolean) {
     super(framed ? "frames" : "crlf");
     this.framed = framed;
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.on("data", (bytes: Uint8Array) => this.push(bytes));
-    socket.on("end", () => this.end());
-    socket.on("error", (error: Error) => this.end(error));
-    socket.on("close", () => this.end());
   }
 
   /** Connects. */
   static async connect(port: number, options: LineClientOptions = {}): Promise<LineClient> {
-    const { host = "127.0.0.1", framed = false } = options;
-    const connected = Promise.withResolvers<void>();
-    const socket = connect({ host, port, allowHalfOpen: true });
-    socket.once("connect", connected.resolve);
-    socket.once("error", connected.reject);
-    await within(connected.promise, `a connection to ${host}:${port}`);
-    socket.off("error", connected.reject);
-    return new LineClient(socket, framed);
+    const { host = "127.0.0.1", framed = false, resets = false } = options;
+    const client = new LineClient(framed);
+    const wire = (resets ? connectResettable : connectWire)(host, port, client);
+    client.#wire = await within(wire, `a connection to ${host}:${port}`);
+    return client;
   }
 
   /** Sends each as a line, or as a record where this client is framed; all in one piece. */
@@ -218,9 +211,7 @@ export class LineClient extends Lines {
 
   /** Sends these bytes as they are. Resolves when the system has taken them. */
   raw(bytes: string | Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#socket.write(bytes, (error) => error ? reject(error) : resolve())
-    );
+    return this.#wire.write(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
   }
 
   /**
@@ -243,28 +234,27 @@ export class LineClient extends Lines {
 
   /** Says that nothing more will be sent; what comes is still read. */
   halfClose(): void {
-    this.#socket.end();
+    this.#wire.halfClose();
   }
 
   /** Reads nothing from now on (but what is on its way through this process). */
   pause(): void {
-    this.#socket.pause();
+    this.#wire.pause(true);
   }
 
   /** Reads again. */
   resume(): void {
-    this.#socket.resume();
+    this.#wire.pause(false);
   }
 
-  /** Closes in good order, without waiting. */
+  /** Closes, without waiting. */
   close(): void {
-    this.#socket.end();
-    this.#socket.destroy();
+    this.#wire.close();
   }
 
-  /** Vanishes: the other side gets a reset. */
+  /** Vanishes: the other side gets a reset. Only where it was connected for that (`resets`). */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.#wire.reset();
   }
 
   /** The other side closes; then this side does. Returns the lines until then. */
@@ -275,6 +265,6 @@ export class LineClient extends Lines {
   }
 
   [Symbol.dispose](): void {
-    this.#socket.destroy();
+    this.#wire.close();
   }
 }
