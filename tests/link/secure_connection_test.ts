@@ -32,6 +32,7 @@ import type { Connection } from "../../lib/net/transport.ts";
 import { RemoteFault } from "../../lib/wire/errors.ts";
 import { MAX_HALF_OPEN_PER_ADDRESS, RECORD_MS, WRONG_SECRETS } from "../../lib/wire/limits.ts";
 import { decodeText, encodeText } from "../../lib/wire/text.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { FakeConnection } from "../support/fake_connection.ts";
 
 const sodium = await loadSodium();
@@ -337,6 +338,8 @@ Deno.test("encrypted connection: a record whose rest does not come ends it", asy
 });
 
 Deno.test("secure listener: who is wrong too often must wait, and half-open ones of an address are bounded", async () => {
+  // With time one of them would be forgiven.
+  using _clock = new FakeClock();
   const { secure, connect } = listener({ exempt: false });
   const codes: string[] = [];
   for (let i = 0; i <= WRONG_SECRETS.burst; i++) {
@@ -379,6 +382,7 @@ Deno.test("secrets: while one is stretched, everything else goes on", async () =
 });
 
 Deno.test("secure listener: who sees the answer to a guess and hangs up has guessed, too", async () => {
+  using _clock = new FakeClock();
   const { secure, refused, connect } = listener();
   const guess = async () => {
     const connection = await connect();

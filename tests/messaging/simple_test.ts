@@ -206,25 +206,26 @@ test("signals end the waiting", async (address) => {
 });
 
 /** For what is bound to come. */
-const IN_TIME = { wait: 10_000 };
+const IN_TIME = { wait: 10_000 }, IN_LONG_TIME = { wait: 60_000 };
 
 test("requests that nobody takes wait there, so many of them; more wait here", async (address) => {
   assertEquals(await waitForMessage(address, { wait: 0 }), null);
   const all = MAX_REQUESTS_WAITING + 200;
-  const sent = Array.from({ length: all }, (_, i) => sendMessage(address, i, IN_TIME));
+  const sent = Array.from({ length: all }, (_, i) => sendMessage(address, i, IN_LONG_TIME));
   // Commands wait by themselves.
-  const command = sendCommand(address, "GO", IN_TIME);
-  assertEquals(await waitForCommand(address, IN_TIME), ["GO"]);
+  const command = sendCommand(address, "GO", IN_LONG_TIME);
+  assertEquals(await waitForCommand(address, IN_LONG_TIME), ["GO"]);
   assertEquals(await command, true);
   const taken = new Set<unknown>();
   for (let i = 0; i < all; i++) {
-    const request = await waitForMessage(address, IN_TIME);
+    const request = await waitForMessage(address, IN_LONG_TIME);
     taken.add(request?.message);
     await request?.reply("taken");
   }
   assertEquals(new Set(await Promise.all(sent)), new Set(["taken"]));
   assertEquals(taken.size, all);
-  assertEquals(warnings, []);
+  // That it took more than 5 s is said on a busy machine.
+  assertEquals(warnings.filter((text) => !text.startsWith("Still waiting")), []);
 });
 
 test("requests that nobody takes wait there, so many bytes of them", async (address) => {

@@ -48,6 +48,8 @@ interface HalfOpen {
   readonly mayBePlain: boolean;
   /** Guesses at the secret that it can test with what it was told. */
   guesses: number;
+  /** Ends it when the handshake takes too long. */
+  readonly late: ReturnType<typeof setTimeout>;
 }
 
 /** Hands out connections once they are encrypted. */
@@ -112,8 +114,9 @@ export class SecureListener implements Listener {
     const counted = !this.#options.exempt(connection);
     if (counted && ofAddress >= MAX_HALF_OPEN_PER_ADDRESS) return closeQuietly(connection);
     const mayBePlain = this.#options.allowsPlain(connection);
-    const entry = { connection, address, mayBePlain, guesses: 0 };
     if (this.#halfOpen.size >= MAX_CLIENTS) return closeQuietly(connection);
+    const late = setTimeout(() => this.#drop(entry), HANDSHAKE_MS);
+    const entry: HalfOpen = { connection, address, mayBePlain, guesses: 0, late };
     this.#halfOpen.add(entry);
     this.#ofAddress.set(address, ofAddress + 1);
     // Who may be plain waits for its greeting, and is not dropped for others who do.
@@ -138,6 +141,7 @@ export class SecureListener implements Listener {
 
   #forget(entry: HalfOpen): void {
     if (!this.#halfOpen.delete(entry)) return;
+    clearTimeout(entry.late);
     this.#encrypting.delete(entry);
     this.#turns.done(entry);
     const left = (this.#ofAddress.get(entry.address) ?? 1) - 1;
@@ -148,7 +152,6 @@ export class SecureListener implements Listener {
   async #shake(entry: HalfOpen): Promise<void> {
     const { connection, address } = entry;
     const { refused } = this.#options;
-    const timer = setTimeout(() => this.#drop(entry), HANDSHAKE_MS);
     try {
       const ready = await this.#secured(entry);
       if (this.#closed || !this.#halfOpen.has(entry)) return closeQuietly(ready);
@@ -170,7 +173,6 @@ export class SecureListener implements Listener {
       await connection.closeWrite().catch(() => {});
       closeQuietly(connection);
     } finally {
-      clearTimeout(timer);
       this.#forget(entry);
     }
   }

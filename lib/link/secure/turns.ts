@@ -74,6 +74,8 @@ export class Turns<T extends TurnTaker> {
     this.#isPausing = true;
     // The pause begins when what is computed now is done.
     this.#computed = setImmediate(() => {
+      // Deno 2.4 calls one that was cleared in the very turn in which it was due.
+      if (this.#closed) return;
       this.#pause = setTimeout(() => this.#next(), HANDSHAKE_PAUSE_MS);
     });
   }
