@@ -174,7 +174,7 @@ Deno.test("limit: who sends waits while so much was not taken", async () => {
 
 Deno.test("limit: who asks waits for room no longer than for the answer, and gives up when told to", async () => {
   using clock = new FakeClock();
-  using other = new Other();
+  await using other = new Other();
   const { session } = other;
   await other.takesNothing();
   const half = "x".repeat(SEND_WAITS_BYTES / 2);
