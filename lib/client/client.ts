@@ -324,7 +324,10 @@ export class Client {
   }
 
   #nickRefused(message: string): void {
-    if (!this.#options.interactive) return this.#finish({ is: "failed", message });
+    // A script is to speak under its nick; but once it has begun, a nick is no reason to stop.
+    if (!this.#options.interactive && !this.#wasReady) {
+      return this.#finish({ is: "failed", message });
+    }
     const { mine, retryAt } = this.#talk.nick;
     this.#status(`${message}; you are ${mine}${retryAt < Infinity ? " until it is free" : ""}`);
   }

@@ -138,7 +138,8 @@ export class Conversation {
         this.#quitting = true;
       }
       const tag = this.#host.newTag();
-      this.#outbox.sent(tag);
+      this.#outbox.sent(tag, this.nick.speaker);
+      if (outgoing.command === "nick") this.nick.asked(nickIn(outgoing));
       for (const record of recordsFor(outgoing, tag)) this.#host.send(record);
     }
   }
@@ -202,6 +203,7 @@ export class Conversation {
     }
     this.#outbox.answered(tag);
     if (event.type === "error") {
+      if (outgoing.command === "nick") this.nick.denied(nickIn(outgoing));
       this.#failed = true;
       this.#host.show({ kind: "failed", text: event.text, tag: outgoing.tag, raw: event.raw });
       return true;
@@ -210,7 +212,7 @@ export class Conversation {
     if (outgoing.command === "notify") this.#notify = `/notify ${outgoing.rest}`.trimEnd();
     if (outgoing.command === "normal") this.#notify = undefined;
     if (outgoing.command === "ack") this.unacknowledged.delete(outgoing.rest);
-    if (outgoing.command === "nick") this.nick.chose(outgoing.rest.normalize("NFKC"));
+    if (outgoing.command === "nick") this.nick.chose(nickIn(outgoing));
     if (outgoing.command === "help" && outgoing.rest === "" && this.#options.interactive) {
       for (const text of LOCAL_HELP) this.#status(text);
     }
@@ -240,11 +242,7 @@ export class Conversation {
   }
 
   #said(event: Said, past: boolean): void {
-    const own = this.nick.isMe(event.nick, event.server);
-    if (own) {
-      if (past) this.#outbox.recalled(event);
-      else if (!this.isConfirmed(event)) this.#outbox.heard(event);
-    }
+    const own = this.#isOwn(event, past);
     const { interactive } = this.#options;
     if (interactive) this.people.met(event.nick);
     if (this.people.isIgnored(event.nick)) return;
@@ -253,6 +251,15 @@ export class Conversation {
     // What was said before we came is no received line; what was said while we were away is.
     if (past && !this.#host.isComingBack()) this.#show(shown);
     else this.#count(shown);
+  }
+
+  /** Whether we said this; so it needn't be sent again. */
+  #isOwn(event: Said, past: boolean): boolean {
+    const isMe = this.nick.isMe(event.nick, event.server);
+    if (this.isConfirmed(event)) return true;
+    if (isMe && !past && this.#outbox.heard(event)) return true;
+    // What we sent on an earlier connection may come while our old session still has our nick.
+    return this.#outbox.recalled(event) || isMe;
   }
 
   /** Shows a line that counts. */
@@ -282,4 +289,9 @@ export class Conversation {
   #status(text: string): undefined {
     this.#host.show({ kind: "status", text: harmless(text) });
   }
+}
+
+/** The nick that a `/nick` asks for. */
+function nickIn({ rest }: Outgoing): string {
+  return rest.normalize("NFKC");
 }

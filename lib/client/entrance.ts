@@ -30,7 +30,7 @@ export interface EntranceHost {
   settled(): void;
   /** The nick that we had can't be had yet: the user's lines wait for it some time. */
   held(message: string): void;
-  /** The nick can't be had, and a script is not to go on under another. */
+  /** The nick that the user chose can't be had, for now or at all: we go on under another. */
   refused(message: string): void;
   /** Whether this line of ours is known to be said. */
   isConfirmed(said: Said): boolean;
@@ -134,8 +134,9 @@ export class Entrance {
 
   #askNick(again: boolean): void {
     const { toAsk } = this.#nick;
-    this.#nick.asked();
-    if (toAsk !== undefined) this.#ask({ is: "nick", again }, `/nick ${toAsk}`);
+    if (toAsk === undefined) return;
+    this.#nick.asked(toAsk);
+    this.#ask({ is: "nick", again }, `/nick ${toAsk}`);
   }
 
   #askHistory(which: string | number, blind: boolean, now: number): void {
@@ -189,8 +190,8 @@ export class Entrance {
         this.#isHoldTold = true;
         return;
       }
-      // It was said once when the wait for it ended, and is said when it is given up.
-      if (!this.#named || what === "never") this.#host.refused(event.text);
+      // It is said when the wait for it ends, and no more.
+      if (!this.#named && what === "later") this.#host.refused(event.text);
     } else {
       this.#nick.giveUp();
       this.#host.refused(event.text);

@@ -10,16 +10,21 @@ export const HOLD_MS = { person: 10_000, script: 60_000 } as const;
 export const RETRY_HELD_MS = 1000;
 /** Between two attempts later, in milliseconds. */
 export const RETRY_LATER_MS = 5000;
-/** After so long nobody gives the nick back any more, in milliseconds. */
-export const GIVE_UP_MS = 120_000;
+
+/** Under which nicks a line may be said, and on which server. */
+export interface Speaker {
+  /** The nick that we have, and those that were asked for before the line was sent. */
+  readonly nicks: readonly string[];
+  readonly server: string;
+}
 
 /** What to do after a server refused the nick that we had before. */
 export type Refused =
   /** Lines wait; it will be asked for again. */
   | "hold"
-  /** Go on under another nick; it will be asked for again. */
+  /** Go on under another nick; it will be asked for again, until it is free. */
   | "later"
-  /** Go on under another nick for good. */
+  /** Go on under another nick for good: nobody chose the one that we had. */
   | "never";
 
 /** Keeps the nick over connections. */
@@ -32,8 +37,11 @@ export class NickKeeper {
   #before = "";
   #server = "";
   #retryAt = Infinity;
-  /** When the nick was first refused on this connection. */
+  /** When the nick was refused for the first time since we had it. */
   #refusedAt: number | undefined;
+  /** Nicks that the server is asked for. */
+  #asked: readonly string[] = [];
+  #speaker: Speaker | undefined;
 
   /** @param chosen The nick that the user wants, if there is one. */
   constructor(chosen: string | undefined, interactive: boolean) {
@@ -52,9 +60,14 @@ export class NickKeeper {
     return this.#server;
   }
 
+  /** As whom the server has us say what is sent now. The same object while nothing changes. */
+  get speaker(): Speaker {
+    return this.#speaker ??= { nicks: [this.#mine, ...this.#asked], server: this.#server };
+  }
+
   /** When the nick is to be asked for again; Infinity when it isn't. */
   get retryAt(): number {
-    return this.#retryAt;
+    return this.toAsk === undefined ? Infinity : this.#retryAt;
   }
 
   /** The nick to be asked for; undefined where we have the one we want, or want none. */
@@ -67,7 +80,8 @@ export class NickKeeper {
     this.#mine = nick;
     this.#server = server;
     this.#retryAt = Infinity;
-    this.#refusedAt = undefined;
+    this.#asked = [];
+    this.#speaker = undefined;
   }
 
   /** The connection is settled: the nick that we have now is the one to come back with. */
@@ -77,7 +91,7 @@ export class NickKeeper {
 
   /** Whether a nick on a server is we. */
   isMe(nick: string, server: string): boolean {
-    return nick === this.#mine && (server === this.#server || server === "" || this.#server === "");
+    return nick === this.#mine && isSameServer(server, this.#server);
   }
 
   /** Somebody is renamed; if it is us we know. Returns whether it is. */
@@ -85,8 +99,21 @@ export class NickKeeper {
     const isLate = nick === this.#mine && old === this.#before;
     if (!isLate && !this.isMe(old, server)) return false;
     this.#become(nick);
-    if (nick === this.#wanted) this.#retryAt = Infinity;
+    if (nick === this.#wanted) this.#taken();
     return true;
+  }
+
+  /** The server is asked for a nick: what is sent from here on is said under it, if it agrees. */
+  asked(nick: string): void {
+    this.#asked = [...this.#asked, nick];
+    this.#speaker = undefined;
+    if (nick === this.#wanted) this.#retryAt = Infinity;
+  }
+
+  /** The server does not give us a nick that the user asked for. */
+  denied(nick: string): void {
+    this.#asked = this.#asked.filter((one) => one !== nick);
+    this.#speaker = undefined;
   }
 
   /** The user has chosen another nick, and the server has agreed. */
@@ -94,44 +121,52 @@ export class NickKeeper {
     this.#become(nick);
     this.#wanted = nick;
     this.#chosen = true;
-    this.#retryAt = Infinity;
+    this.#taken();
   }
 
   /** The server has given us the nick that we asked for. */
   granted(): void {
     if (this.#wanted !== undefined) this.#become(this.#wanted);
-    this.#retryAt = Infinity;
+    this.#taken();
   }
 
   /** The nick can't be had: we take what we have. */
   giveUp(): void {
+    if (this.#wanted !== undefined) this.denied(this.#wanted);
     this.#wanted = this.#mine;
     this.#chosen = false;
-    this.#retryAt = Infinity;
-  }
-
-  #become(nick: string): void {
-    if (nick === this.#mine) return;
-    this.#before = this.#mine;
-    this.#mine = nick;
-  }
-
-  /** Asked for: no more until the answer. */
-  asked(): void {
-    this.#retryAt = Infinity;
+    this.#taken();
   }
 
   /** The server refused the nick that we had on the last connection: our old session may linger. */
   refused(now: number): Refused {
-    this.#refusedAt ??= now;
-    const waited = now - this.#refusedAt;
     // The nick that a server made up is not worth a wait.
-    if (!this.#chosen || waited >= GIVE_UP_MS) {
+    if (!this.#chosen) {
       this.giveUp();
       return "never";
     }
-    const holds = waited < this.#holdMs;
+    if (this.#wanted !== undefined) this.denied(this.#wanted);
+    this.#refusedAt ??= now;
+    const holds = now - this.#refusedAt < this.#holdMs;
     this.#retryAt = now + (holds ? RETRY_HELD_MS : RETRY_LATER_MS);
     return holds ? "hold" : "later";
   }
+
+  /** We have the nick that we want. */
+  #taken(): void {
+    this.#retryAt = Infinity;
+    this.#refusedAt = undefined;
+  }
+
+  #become(nick: string): void {
+    this.denied(nick);
+    if (nick === this.#mine) return;
+    this.#before = this.#mine;
+    this.#mine = nick;
+  }
+}
+
+/** Whether two names are of the same server; who does not tell a name is taken to be there. */
+export function isSameServer(one: string, other: string): boolean {
+  return one === other || one === "" || other === "";
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isSameServer, type Speaker } from "./nick_keeper.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Said } from "./record.ts";
 
@@ -19,6 +20,8 @@ export const MAX_WAITING_BYTES = 1024 * 1024;
 /** A line and how far it has come. */
 export interface Item {
   readonly outgoing: Outgoing;
+  /** As whom it was sent for the last time; undefined before the first. */
+  speaker: Speaker | undefined;
   /** The server has sent it to us as ours: it is said, even if the answer never comes. */
   heard: boolean;
   /** It was sent on an earlier connection, and nothing was heard of it. */
@@ -56,7 +59,7 @@ export class Outbox {
 
   /** Puts a line at the end of the queue. */
   push(outgoing: Outgoing): void {
-    this.#waiting.push({ outgoing, heard: false, doubtful: false });
+    this.#waiting.push({ outgoing, speaker: undefined, heard: false, doubtful: false });
     this.#waitingBytes += outgoing.bytes;
   }
 
@@ -66,8 +69,8 @@ export class Outbox {
     return this.#waiting[this.#front]?.outgoing;
   }
 
-  /** The line that {@linkcode peek} showed is sent under this tag. */
-  sent(tag: string): void {
+  /** The line that {@linkcode peek} showed is sent under this tag, as this speaker. */
+  sent(tag: string, speaker: Speaker): void {
     const item = this.#waiting[this.#front];
     if (item === undefined) throw new RangeError("Nothing waits to be sent");
     this.#front++;
@@ -77,6 +80,7 @@ export class Outbox {
     }
     this.#waitingBytes -= item.outgoing.bytes;
     this.#sentBytes += item.outgoing.bytes;
+    item.speaker = speaker;
     this.#sent.set(tag, item);
   }
 
@@ -94,14 +98,18 @@ export class Outbox {
     return item;
   }
 
-  /** We heard ourselves say this: the first unanswered line that says so is marked. */
-  heard(said: Said): void {
+  /**
+   * We heard ourselves say this: the first unanswered line that says so is marked. Returns whether
+   * there was one.
+   */
+  heard(said: Said): boolean {
     for (const item of this.#sent.values()) {
       if (!item.heard && says(item.outgoing, said)) {
         item.heard = true;
-        return;
+        return true;
       }
     }
+    return false;
   }
 
   /**
@@ -123,14 +131,14 @@ export class Outbox {
   }
 
   /**
-   * The history shows that we said this while the connection was lost: the first doubtful line that
-   * says so is taken out. Returns whether there was one.
+   * This was said, perhaps by us on an earlier connection, under the nick that we had there: the
+   * first doubtful line that says so is taken out. Returns whether there was one.
    */
   recalled(said: Said): boolean {
     for (let i = this.#front; i < this.#waiting.length; i++) {
       const item = this.#waiting[i];
       if (item === undefined || !item.doubtful) return false;
-      if (!says(item.outgoing, said)) continue;
+      if (!isBy(item.speaker, said) || !says(item.outgoing, said)) continue;
       this.#waiting.splice(i, 1);
       this.#waitingBytes -= item.outgoing.bytes;
       return true;
@@ -141,4 +149,9 @@ export class Outbox {
 
 function says(outgoing: Outgoing, { type, text }: Said): boolean {
   return outgoing.said !== undefined && outgoing.said.kind === type && outgoing.said.text === text;
+}
+
+function isBy(speaker: Speaker | undefined, { nick, server }: Said): boolean {
+  return speaker !== undefined && speaker.nicks.includes(nick) &&
+    isSameServer(server, speaker.server);
 }

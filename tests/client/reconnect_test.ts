@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HOLD_MS, RETRY_HELD_MS } from "../../lib/client/nick_keeper.ts";
+import { HOLD_MS, RETRY_HELD_MS, RETRY_LATER_MS } from "../../lib/client/nick_keeper.ts";
 import { ClientRig, ModelServer } from "../support/client_rig.ts";
 
 Deno.test("Who waited for notifications is told that the new connection brings none", () => {
@@ -40,15 +40,24 @@ class Wire {
   readonly server = new ModelServer();
   /** What others said; the client ought to show each once. */
   readonly said: string[] = [];
+  readonly #nick: string | undefined;
+  readonly #holdMs: number;
   #connected = false;
+  /** Since when the nick that was chosen is refused. */
+  #refusedAt: number | undefined;
 
   constructor(options: ConstructorParameters<typeof ClientRig>[0] = {}) {
     this.rig = new ClientRig(options);
+    this.#nick = options.nick;
+    this.#holdMs = options.interactive ? HOLD_MS.person : HOLD_MS.script;
   }
 
   connect(): void {
     if (this.#connected) return;
-    while (!this.rig.connecting) this.rig.pass(1000);
+    while (!this.rig.connecting) {
+      if (this.rig.outcome !== undefined) throw new Error(JSON.stringify(this.rig.outcome));
+      this.rig.pass(1000);
+    }
     this.rig.sent = [];
     this.server.connect();
     this.#connected = true;
@@ -57,7 +66,21 @@ class Wire {
 
   /** The server takes this many records of the client. */
   deliverToServer(count = Infinity): void {
-    for (const record of this.rig.sent.splice(0, count)) this.server.take(record);
+    for (const record of this.rig.sent.splice(0, count)) {
+      if (/ \/(?:nick|history) /.test(record)) this.#entering();
+      this.server.take(record);
+    }
+  }
+
+  /**
+   * The lines of a client that does not wait for its nick go out when the history has come: what comes
+   * later over the former connection is said twice. Here it comes before, or not at all.
+   */
+  #entering(): void {
+    if (this.server.nick === this.#nick) this.#refusedAt = undefined;
+    else this.#refusedAt ??= this.rig.now;
+    const waited = this.rig.now - (this.#refusedAt ?? this.rig.now);
+    if (this.#nick === undefined || waited >= this.#holdMs) this.server.dropLate();
   }
 
   deliverToClient(count = Infinity): void {
@@ -70,6 +93,21 @@ class Wire {
       this.deliverToServer();
       this.deliverToClient();
     }
+  }
+
+  /** Time goes on, on a connection that carries everything at once. */
+  wait(ms: number): void {
+    for (let left = ms; left > 0; left -= 1000) {
+      this.settle();
+      this.rig.pass(Math.min(left, 1000));
+      this.settle();
+    }
+  }
+
+  /** The client's side is cut off; the server doesn't know, and may get what is on its way to it. */
+  abandon(): void {
+    if (this.#connected) this.server.linger(this.rig.sent);
+    this.cut();
   }
 
   /** What is on its way is lost, both ways. */
@@ -85,6 +123,12 @@ class Wire {
   other(text: string): void {
     this.said.push(text);
     this.server.other(text);
+    if (!this.#connected) this.server.out = [];
+  }
+
+  /** So many of the records under way to former sessions come there. */
+  deliverLate(count = Infinity): void {
+    this.server.takeLate(count);
     if (!this.#connected) this.server.out = [];
   }
 
@@ -210,41 +254,139 @@ Deno.test("It takes its nick back, waiting while the old session lingers", () =>
   assertEquals(wire.server.history.map(({ nick, said }) => [nick, said]), [["ann", "hello"]]);
 });
 
-Deno.test("A person does not wait for the nick for ever, a script fails", () => {
-  const person = new Wire({ nick: "ann", interactive: true });
-  const script = new Wire({ nick: "ann" });
-  for (const wire of [person, script]) {
+Deno.test("What was said by the old session, which still has the nick, is own and is not said again", () => {
+  for (const nick of ["ann", undefined]) {
+    for (const interactive of [true, false]) {
+      const wire = new Wire({ nick, interactive });
+      wire.connect();
+      wire.settle();
+      wire.rig.line("second", "third");
+      const was = wire.server.nick;
+      wire.deliverToServer();
+      wire.abandon();
+      wire.connect();
+      wire.wait(3000);
+      wire.server.bury();
+      wire.wait(2000);
+      wire.rig.line("fourth");
+      wire.settle();
+      const now = wire.server.nick;
+      assertEquals(now, nick ?? "guest2");
+      assertEquals(wire.server.history.map(({ nick, said }) => `${nick}: ${said}`), [
+        `${was}: second`,
+        `${was}: third`,
+        `${now}: fourth`,
+      ]);
+      const own = wire.rig.shown.flatMap((shown) => shown.kind === "said" ? [shown.own] : []);
+      assertEquals(own, [true, true, true]);
+    }
+  }
+});
+
+Deno.test("What the old session says while it is waited for is own, too", () => {
+  const wire = new Wire({ nick: "ann" });
+  wire.connect();
+  wire.settle();
+  wire.rig.line("second", "third");
+  wire.abandon();
+  wire.connect();
+  wire.wait(2000);
+  wire.deliverLate(1);
+  wire.wait(2000);
+  assertEquals(wire.spoken, ["second"]);
+  wire.server.bury();
+  wire.wait(2000);
+  assertEquals(wire.spoken, ["second", "third"]);
+});
+
+Deno.test("A line that somebody else said under the guest's nick that we have now is not ours", () => {
+  const wire = new Wire({ nick: "ann" });
+  wire.connect();
+  wire.settle();
+  wire.rig.line("yes");
+  wire.abandon();
+  wire.server.dropLate();
+  wire.server.history.push({ id: "k.1.1", nick: "guest2", kind: "speech", said: "yes" });
+  wire.connect();
+  wire.wait(2000);
+  wire.server.bury();
+  wire.wait(2000);
+  assertEquals(wire.server.history.map(({ nick, said }) => `${nick}: ${said}`), [
+    "guest2: yes",
+    "ann: yes",
+  ]);
+});
+
+Deno.test("What was said under a nick whose confirmation was lost is not said again", () => {
+  const wire = new Wire();
+  wire.connect();
+  wire.settle();
+  wire.rig.line("/nick bob", "hello");
+  wire.deliverToServer();
+  wire.cut();
+  wire.connect();
+  wire.settle();
+  assertEquals(wire.server.history.map(({ nick, said }) => `${nick}: ${said}`), ["bob: hello"]);
+  assertEquals(wire.rig.client.nick, "bob");
+});
+
+Deno.test("Nobody waits for the nick for ever, and it is taken back whenever it is free", () => {
+  for (const interactive of [true, false]) {
+    const wire = new Wire({ nick: "ann", interactive });
+    const hold = interactive ? HOLD_MS.person : HOLD_MS.script;
+    const told = () => wire.rig.lines.filter((line) => line.includes("is taken"));
+    wire.connect();
+    wire.settle();
+    wire.abandon();
+    wire.rig.line("hello");
+    wire.connect();
+    wire.wait(hold - 1000);
+    assertEquals(wire.rig.client.state, "entering");
+    assertEquals(wire.spoken, []);
+    wire.wait(2000);
+    assertEquals(wire.server.history.map(({ nick }) => nick), ["guest2"]);
+    const expected = [
+      ...interactive ? ["!talker: Nick ann is taken; your lines wait for it a moment"] : [],
+      "!talker: Nick ann is taken; you are guest2 until it is free",
+    ];
+    assertEquals(told(), expected);
+
+    // It waited for it once.
+    wire.cut();
+    wire.rig.line("again");
+    wire.connect();
+    wire.settle();
+    assertEquals(wire.server.history.map(({ nick }) => nick), ["guest2", "guest3"]);
+    expected.push("!talker: Nick ann is taken; you are guest3 until it is free");
+    wire.wait(3_600_000);
+    assertEquals(told(), expected);
+    wire.server.bury();
+    wire.wait(RETRY_LATER_MS);
+    assertEquals(wire.rig.client.nick, "ann");
+    assertEquals(wire.rig.outcome, undefined);
+  }
+});
+
+Deno.test("A nick that a server made up is not missed", () => {
+  for (const interactive of [true, false]) {
+    const wire = new Wire({ interactive });
     wire.connect();
     wire.settle();
     wire.cut();
-    wire.server.taken.add("ann");
+    wire.server.taken.add("guest1");
     wire.rig.line("hello");
     wire.connect();
     wire.settle();
-    for (let waited = 0; waited <= HOLD_MS.person; waited += 1000) {
-      wire.rig.pass(1000);
-      wire.settle();
-    }
+    assertEquals(wire.server.history.map(({ nick, said }) => [nick, said]), [["guest2", "hello"]]);
+    assertEquals(wire.rig.lines.filter((line) => line.includes("taken")), []);
+    wire.wait(10_000);
+    wire.server.taken.clear();
+    wire.cut();
+    wire.connect();
+    wire.settle();
+    assertEquals(wire.rig.client.nick, "guest2");
+    assertEquals(wire.rig.outcome, undefined);
   }
-  assertEquals(person.server.history.map(({ nick }) => nick), ["guest2"]);
-  const told = person.rig.lines.filter((line) => line.includes("is taken"));
-  assertEquals(told, [
-    "!talker: Nick ann is taken; your lines wait for it a moment",
-    "!talker: Nick ann is taken; you are guest2 until it is free",
-  ]);
-  person.server.taken.clear();
-  for (let i = 0; i < 6; i++) {
-    person.rig.pass(1000);
-    person.settle();
-  }
-  assertEquals(person.rig.client.nick, "ann");
-  assertEquals(script.rig.client.state, "entering");
-  for (let waited = 0; waited <= HOLD_MS.script; waited += 1000) {
-    script.rig.pass(1000);
-    script.settle();
-  }
-  assertEquals(script.rig.outcome, { is: "failed", message: "Nick ann is taken" });
-  assertEquals(script.spoken, []);
 });
 
 Deno.test("A guest's nick is asked back once", () => {
@@ -334,7 +476,18 @@ Deno.test("A confirmed line that the server did not echo is not taken out of the
 });
 
 interface Step {
-  is: "say" | "other" | "cut" | "connect" | "settle" | "server" | "client";
+  is:
+    | "say"
+    | "other"
+    | "cut"
+    | "abandon"
+    | "bury"
+    | "connect"
+    | "settle"
+    | "wait"
+    | "server"
+    | "late"
+    | "client";
   count?: number;
 }
 
@@ -342,11 +495,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Step>({ is: "say" }) },
   { weight: 3, arbitrary: fc.constant<Step>({ is: "other" }) },
   { weight: 1, arbitrary: fc.constantFrom<Step>({ is: "cut" }, { is: "settle" }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<Step>({ is: "abandon" }, { is: "bury" }, { is: "wait" }),
+  },
   { weight: 2, arbitrary: fc.constant<Step>({ is: "connect" }) },
   {
     weight: 6,
     arbitrary: fc.record({
-      is: fc.constantFrom("server" as const, "client" as const),
+      is: fc.constantFrom("server" as const, "client" as const, "late" as const),
       count: fc.integer({ min: 1, max: 4 }),
     }),
   },
@@ -359,8 +516,9 @@ Deno.test("However often the connection is cut, each line is said once and heard
       fc.boolean(),
       fc.boolean(),
       fc.boolean(),
-      (steps, echo, interactive, sameText) => {
-        const wire = new Wire({ interactive, nick: "ann" });
+      fc.constantFrom("ann", undefined),
+      (steps, echo, interactive, sameText, nick) => {
+        const wire = new Wire({ interactive, nick });
         wire.server.echo = echo;
         wire.connect();
         wire.settle();
@@ -376,18 +534,26 @@ Deno.test("However often the connection is cut, each line is said once and heard
             wire.rig.line(text);
           } else if (one.is === "other") wire.other(`other ${++number}`);
           else if (one.is === "cut") wire.cut();
+          else if (one.is === "abandon") wire.abandon();
+          else if (one.is === "bury") wire.server.bury();
           else if (one.is === "connect") wire.connect();
+          else if (one.is === "wait") wire.wait(1000);
+          else if (one.is === "late") wire.deliverLate(one.count);
           else if (one.is === "settle") wire.settle();
           else if (one.is === "server") wire.deliverToServer(one.count);
           else wire.deliverToClient(one.count);
         }
+        wire.server.bury();
         wire.connect();
-        wire.settle();
+        wire.wait(RETRY_LATER_MS);
+        if (nick !== undefined) assertEquals(wire.rig.client.nick, nick);
         assertEquals(wire.spoken, mine, "each own line is said once");
         assertEquals(wire.heard, wire.said, "each line of others is heard once");
         wire.rig.client.endInput(wire.rig.now);
         if (!interactive) assertEquals(wire.rig.outcome, { is: "done" });
-        const own = wire.rig.shown.filter((shown) => shown.kind === "said" && shown.own);
+        const said = wire.rig.shown.flatMap((shown) => shown.kind === "said" ? [shown] : []);
+        const own = said.filter(({ event }) => event.nick !== "other");
+        assertEquals(own.filter((shown) => !shown.own), [], "what we said is told to be ours");
         if (interactive && !sameText && echo) assertEquals(own.length, mine.length);
       },
     ),

@@ -18,7 +18,8 @@ export class ClientRig {
   dropped = 0;
   now = 1000;
 
-  constructor(options: Partial<ClientOptions> = {}) {
+  /** `showing` is called when something is shown. */
+  constructor(options: Partial<ClientOptions> = {}, showing = () => {}) {
     const defaults = { target: "kitchen:1", interactive: false, random: () => 0.5 };
     this.client = new Client({ ...defaults, ...options }, {
       connect: () => this.connecting = true,
@@ -27,7 +28,10 @@ export class ClientRig {
         this.dropped++;
       },
       send: (record) => this.sent.push(record),
-      show: (shown) => this.shown.push(shown),
+      show: (shown) => {
+        this.shown.push(shown);
+        showing();
+      },
       finish: (outcome) => this.outcome = outcome,
       debug: (message) => this.debugged.push(message),
     });
@@ -119,7 +123,17 @@ interface ModelLine {
   said: string;
 }
 
-/** A server that one client is connected to, at the most; others speak through `others`. */
+/** A session whose client is gone, which the server does not know. */
+interface Lingering {
+  readonly nick: string;
+  /** Records of the client that are still under way. */
+  underWay: string[];
+}
+
+/**
+ * A server that one client is connected to, at the most; others speak through `other`. Former sessions
+ * of the client may linger.
+ */
 export class ModelServer {
   readonly history: ModelLine[] = [];
   /** Records on their way to the client. */
@@ -129,8 +143,9 @@ export class ModelServer {
   nick = "";
   /** Part of the ids of lines. */
   incarnation = 1;
-  /** Somebody has this nick: an old session that lingers, say. */
+  /** Somebody else has this nick. */
   taken = new Set<string>();
+  #lingering: Lingering[] = [];
   #guests = 0;
 
   /** A new connection. */
@@ -140,9 +155,40 @@ export class ModelServer {
     this.out = [`Welcome, ${this.nick}`];
   }
 
+  /** The client is gone; its session stays, and these records still come to it. */
+  linger(underWay: readonly string[]): void {
+    this.#lingering.push({ nick: this.nick, underWay: [...underWay] });
+  }
+
+  /** Former sessions take so many of the records that are under way to them. */
+  takeLate(count = Infinity): void {
+    for (const { nick, underWay } of this.#lingering) {
+      for (const record of underWay.splice(0, count)) {
+        const [, name = "", rest = ""] = /^(?:@\w+ )?\/(\S*) ?(.*)$/s.exec(record) ?? [];
+        if (name === "say") this.#say(nick, "speech", rest.trim(), false);
+        else if (name === "me") this.#say(nick, "action", rest.trim(), false);
+        else if (name === "") this.#say(nick, "speech", record, false);
+      }
+    }
+  }
+
+  /** What is under way to former sessions is lost. */
+  dropLate(): void {
+    for (const session of this.#lingering) session.underWay = [];
+  }
+
+  /** Former sessions end. */
+  bury(): void {
+    this.#lingering = [];
+  }
+
   /** Somebody else says something. */
   other(text: string): void {
-    this.#say("other", "speech", text);
+    this.#say("other", "speech", text, false);
+  }
+
+  #isTaken(nick: string): boolean {
+    return this.taken.has(nick) || this.#lingering.some((session) => session.nick === nick);
   }
 
   /** Takes a record of the client. */
@@ -162,7 +208,7 @@ export class ModelServer {
         this.#send({ type: "welcome", nick: this.nick, server: "kitchen", time: TIME, text: "" });
         return ok();
       case "nick":
-        if (this.taken.has(rest)) return error("taken", `Nick ${rest} is taken`);
+        if (this.#isTaken(rest)) return error("taken", `Nick ${rest} is taken`);
         this.#send({
           type: "renamed",
           old: this.nick,
@@ -197,10 +243,10 @@ export class ModelServer {
     }
   }
 
-  #say(nick: string, kind: "speech" | "action", text: string): string {
+  #say(nick: string, kind: "speech" | "action", text: string, isOwn = true): string {
     const id = `k.${this.incarnation}.${this.history.length + 1}`;
     this.history.push({ id, nick, kind, said: text });
-    if (nick === "other" || this.echo) {
+    if (!isOwn || this.echo) {
       this.#send({ type: kind, id, time: TIME, nick, server: "kitchen", text });
     }
     return id;
