@@ -121,6 +121,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   const outcome = interactive
     ? await (await import("./client_terminal.ts")).converse(driver, io)
     : await script(driver, flags, io);
+  // The line being typed is to be gone from the terminal before.
+  if (interactive) await io.stdout.flush();
   if (outcome.message !== undefined) io.stderr.write(`talker: ${outcome.message}\n`);
   return EXITS[outcome.is];
 }

@@ -40,6 +40,7 @@ export class Driver {
   readonly #carrier: Carrier;
   readonly #ended = Promise.withResolvers<Outcome>();
   #show: (shown: Shown) => void = () => {};
+  #onChange: () => void = () => {};
   #room = Promise.withResolvers<void>();
 
   /** A driver that has not started. */
@@ -64,9 +65,13 @@ export class Driver {
     });
   }
 
-  /** Begins; what there is to show goes to `show`. The promise is of the end. */
-  start(show: (shown: Shown) => void): Promise<Outcome> {
+  /**
+   * Begins; what there is to show goes to `show`, and `changed` is called when the client may have
+   * changed. The promise is of the end.
+   */
+  start(show: (shown: Shown) => void, changed = () => {}): Promise<Outcome> {
     this.#show = show;
+    this.#onChange = changed;
     const { signal } = this.#io;
     const stop = () => this.end({ is: "done" });
     if (signal.aborted) stop();
@@ -104,6 +109,7 @@ export class Driver {
   }
 
   #changed(): void {
+    this.#onChange();
     if (!this.client.wantsInput) return;
     this.#room.resolve();
     this.#room = Promise.withResolvers();

@@ -23,8 +23,7 @@ export async function converse(driver: Driver, io: Io): Promise<Outcome> {
   const colours = (io.env("NO_COLOR") ?? "") === "";
   const ended = driver.start((shown) => {
     for (const line of render(shown, options())) terminal.print(line);
-    updatePrompt();
-  });
+  }, updatePrompt);
   const keys = readKeys();
   // Whichever ends first; a terminal that is gone says no goodbye.
   await Promise.race([ended, keys]);
@@ -45,7 +44,6 @@ export async function converse(driver: Driver, io: Io): Promise<Outcome> {
     for await (const effect of terminal.effects()) {
       if (driver.client.state === "finished") return;
       take(effect);
-      updatePrompt();
     }
     driver.end({ is: "done" });
   }

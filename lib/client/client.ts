@@ -19,8 +19,10 @@ import { type LossKind, troubleText } from "./trouble.ts";
 export const GREETING_MS = 10_000;
 /** After so long without a record the server is asked for a sign of life; after as long again it is dead. */
 export const IDLE_MS = 10_000;
-/** How long the server may take to say goodbye, in milliseconds. */
+/** How long the server may take, when we leave, to answer anything or to say goodbye, in milliseconds. */
 export const GOODBYE_MS = 2000;
+/** The user leaves. With a tag there is an answer to be seen, where there is a server. */
+const QUIT = /^(@[A-Za-z0-9]{1,32} )?\/quit(?:\s|$)/i;
 /** A connection that held so long was a good one: the delays begin anew. Milliseconds. */
 const GOOD_AFTER_MS = 5000;
 
@@ -145,9 +147,10 @@ export class Client {
     this.#now = now;
     const state = this.#state;
     if (state.is === "finished" || state.is === "new" || state.is === "waiting") return;
-    if (state.is === "leaving") return this.#finish({ is: "done" });
+    if (state.is === "leaving") return this.#left();
     if (state.is === "ready" && this.#talk.isQuitting) return this.#done();
     const { interactive, reconnect = true } = this.#options;
+    if (interactive && this.#talk.willQuit) return this.#left();
     const trouble = this.#troubleIn(state.is, reason);
     if (kind === "hopeless" || !reconnect || !(this.#wasReady || interactive)) {
       const is = kind === "unauthorised" ? kind : "failed";
@@ -158,10 +161,11 @@ export class Client {
     if (state.is === "ready" && now - state.since >= GOOD_AFTER_MS) this.#attempts = 0;
     const delay = retryDelay(this.#attempts++, this.#options.random(), this.#options.backoff);
     this.#lostAt ??= now;
+    // What is shown tells where we are now.
+    this.#go({ is: "waiting", until: now + delay });
     if (trouble !== this.#trouble) this.#status(`${trouble}${stop(trouble)} Trying again …`);
     this.#trouble = trouble;
     this.#talk.lost();
-    this.#go({ is: "waiting", until: now + delay });
     this.#checkDone();
   }
 
@@ -200,7 +204,10 @@ export class Client {
     const { is } = this.#state;
     if (is === "finished" || is === "leaving") return;
     const { interactive } = this.#options;
-    if (interactive && /^\/quit\s*$/i.test(text)) return this.leave(now);
+    const quit = QUIT.exec(text);
+    if (interactive && quit !== null && (quit[1] === undefined || is !== "ready")) {
+      return this.leave(now);
+    }
     const outgoing = this.#talk.line(text);
     if (outgoing === undefined) return;
     if (is === "ready") this.#talk.flush();
@@ -226,14 +233,8 @@ export class Client {
     this.#now = now;
     const { is } = this.#state;
     if (is === "finished" || is === "leaving") return;
-    if (is === "ready") {
-      this.#go({ is: "leaving", until: now + GOODBYE_MS });
-      this.#askQuietly("/quit");
-      return;
-    }
-    const unsent = this.#talk.unconfirmed;
-    const message = `Lines that were not sent: ${unsent}`;
-    this.#finish(unsent > 0 ? { is: "done", message } : { is: "done" });
+    if (is === "ready") this.#sayGoodbye();
+    else this.#left();
   }
 
   /** Does what is due. */
@@ -254,7 +255,7 @@ export class Client {
       case "waiting":
         return this.#connect();
       case "leaving":
-        return this.#finish({ is: "done" });
+        return this.#left();
       case "entering":
       case "ready":
         return this.#tickConnected();
@@ -352,9 +353,26 @@ export class Client {
       if (event.type !== "reply") this.#quietTags.delete(tag);
     } else if (this.#talk.answer(tag, event)) {
       if (this.#state.is === "ready") this.#talk.flush();
+      else if (this.#state.is === "leaving") this.#sayGoodbye();
     } else if (!this.#entrance.answer(event, this.#now)) {
       this.#host.debug("An answer to an unknown tag", { record: event.raw });
     }
+  }
+
+  /** Sends what the user said before leaving, as far as the window goes, and at its end `/quit`. */
+  #sayGoodbye(): void {
+    this.#talk.flush();
+    const said = this.#state.is === "leaving" && this.#state.quits;
+    const quits = this.#talk.unsent === 0;
+    this.#go({ is: "leaving", until: this.#now + GOODBYE_MS, quits });
+    if (quits && !said) this.#askQuietly("/quit");
+  }
+
+  /** The user has left. */
+  #left(): void {
+    const { unsent } = this.#talk;
+    const message = `Lines that were not sent: ${unsent}`;
+    this.#finish(unsent > 0 ? { is: "done", message } : { is: "done" });
   }
 
   /** When all is said and heard it is over, even where the connection is lost by then. */

@@ -10,7 +10,7 @@ import { harmless } from "./harmless.ts";
 import { LOCAL_HELP, localCommand } from "./local_commands.ts";
 import { mentions } from "./mention.ts";
 import { NickKeeper } from "./nick_keeper.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, WAITING } from "./outbox.ts";
 import { type Outgoing, parseOutgoing, recordsFor } from "./outgoing.ts";
 import { People } from "./people.ts";
 import type { Failure, Ok, Renamed, Reply, Said, ServerEvent } from "./record.ts";
@@ -48,13 +48,14 @@ export class Conversation {
   readonly catchUp: CatchUp;
   readonly #options: ConversationOptions;
   readonly #host: ConversationHost;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   /** Ids of our lines that the server has confirmed. */
   readonly #confirmed = new RecentIds();
   /** The `/notify` of the user that is in force on this connection. */
   #notify: string | undefined;
   #inputEnded = false;
-  #quitting = false;
+  /** The user's `/quit`. */
+  #quit: "none" | "waits" | "sent" = "none";
   #received = 0;
   #failed = false;
 
@@ -62,6 +63,7 @@ export class Conversation {
   constructor(options: ConversationOptions, host: ConversationHost) {
     this.#options = options;
     this.#host = host;
+    this.#outbox = new Outbox(options.interactive ? WAITING.person : WAITING.script);
     this.nick = new NickKeeper(options.nick, options.interactive);
     this.catchUp = new CatchUp((said, past) => this.#said(said, past));
   }
@@ -71,9 +73,9 @@ export class Conversation {
     return !this.#inputEnded && this.#outbox.hasRoom;
   }
 
-  /** Lines of the user that are not confirmed. */
-  get unconfirmed(): number {
-    return this.#outbox.size;
+  /** Lines of the user that wait to be sent. */
+  get unsent(): number {
+    return this.#outbox.waiting;
   }
 
   /** A command of the user went wrong. */
@@ -83,13 +85,18 @@ export class Conversation {
 
   /** The user's `/quit` is sent: the server will close. */
   get isQuitting(): boolean {
-    return this.#quitting;
+    return this.#quit === "sent";
+  }
+
+  /** There is a `/quit` of the user: nothing more is said. */
+  get willQuit(): boolean {
+    return this.#quit !== "none";
   }
 
   /** All lines of the user are taken, and as many received as were wanted. */
   get isDone(): boolean {
     if (!this.#inputEnded || this.#outbox.size > 0) return false;
-    return this.#options.count === undefined || this.#isFull() || this.#quitting;
+    return this.#options.count === undefined || this.#isFull() || this.isQuitting;
   }
 
   /** Takes a line of the user; gives it back if it is to be sent as soon as that can be. */
@@ -112,7 +119,10 @@ export class Conversation {
       if (!this.#outbox.hasRoom) return this.#refuse("Too much waits to be sent already", tag);
     }
     this.#outbox.push(outgoing);
-    if (command === "quit") this.#inputEnded = true;
+    if (command === "quit") {
+      this.#inputEnded = true;
+      this.#quit = "waits";
+    }
     return outgoing;
   }
 
@@ -135,7 +145,7 @@ export class Conversation {
       if (outgoing.command === "quit") {
         // Answers that take their time come before the goodbye.
         if (this.#outbox.unanswered > 0) return;
-        this.#quitting = true;
+        this.#quit = "sent";
       }
       const tag = this.#host.newTag();
       this.#outbox.sent(tag, this.nick.speaker);

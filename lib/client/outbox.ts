@@ -12,10 +12,21 @@ import type { Said } from "./record.ts";
 export const WINDOW_LINES = 1024;
 /** Bytes that are sent without an answer yet, at the most (one line may go over). */
 export const WINDOW_BYTES = 1024 * 1024;
-/** Lines that wait to be sent, at the most, before no more are taken in. */
-export const MAX_WAITING_LINES = 1024;
-/** Bytes that wait to be sent, at the most, before no more are taken in. */
-export const MAX_WAITING_BYTES = 1024 * 1024;
+
+/** What may wait to be sent, in lines and bytes, before no more is taken in. */
+export interface Waiting {
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/**
+ * A script waits until there is room. What a person types or pastes is here already, and a terminal that
+ * reads no keys can't be left: so there is room for more than anybody pastes.
+ */
+export const WAITING = {
+  person: { lines: 100_000, bytes: 16 * 1024 * 1024 },
+  script: { lines: 1024, bytes: 1024 * 1024 },
+} as const satisfies Record<string, Waiting>;
 
 /** A line and how far it has come. */
 export interface Item {
@@ -33,6 +44,7 @@ export interface Item {
  * a connection what was unanswered is at the head of the queue again.
  */
 export class Outbox {
+  readonly #limits: Waiting;
   /** In the order of sending; the key is the tag. */
   readonly #sent = new Map<string, Item>();
   #waiting: Item[] = [];
@@ -41,9 +53,19 @@ export class Outbox {
   #sentBytes = 0;
   #waitingBytes = 0;
 
+  /** An empty one. */
+  constructor(limits: Waiting = WAITING.script) {
+    this.#limits = limits;
+  }
+
   /** Lines that are not confirmed, sent or not. */
   get size(): number {
-    return this.#sent.size + this.#waiting.length - this.#front;
+    return this.#sent.size + this.waiting;
+  }
+
+  /** Lines that wait to be sent. */
+  get waiting(): number {
+    return this.#waiting.length - this.#front;
   }
 
   /** Lines that are sent and unanswered. */
@@ -53,8 +75,8 @@ export class Outbox {
 
   /** There is room for more lines. */
   get hasRoom(): boolean {
-    return this.#waiting.length - this.#front < MAX_WAITING_LINES &&
-      this.#waitingBytes < MAX_WAITING_BYTES;
+    const { lines, bytes } = this.#limits;
+    return this.waiting < lines && this.#waitingBytes < bytes;
   }
 
   /** Puts a line at the end of the queue. */

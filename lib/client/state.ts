@@ -18,8 +18,11 @@ export type State =
   | { readonly is: "ready"; readonly since: number }
   /** Without a connection, until the next attempt. */
   | { readonly is: "waiting"; readonly until: number }
-  /** The user leaves; the server has time to say goodbye. */
-  | { readonly is: "leaving"; readonly until: number }
+  /**
+   * The user leaves: what waits is still sent, then `/quit` (`quits`: it has been). The server has time
+   * to take it, and to say goodbye.
+   */
+  | { readonly is: "leaving"; readonly until: number; readonly quits: boolean }
   /** It is over. */
   | { readonly is: "finished" };
 
@@ -30,7 +33,7 @@ const FOLLOWERS: { readonly [From in State["is"]]: readonly State["is"][] } = {
   entering: ["ready", "waiting", "leaving", "finished"],
   ready: ["waiting", "leaving", "finished"],
   waiting: ["connecting", "finished"],
-  leaving: ["finished"],
+  leaving: ["leaving", "finished"],
   finished: [],
 };
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { GREETING_MS, IDLE_MS } from "../../lib/client/client.ts";
+import { GOODBYE_MS, GREETING_MS, IDLE_MS } from "../../lib/client/client.ts";
 import { HISTORY_MS } from "../../lib/client/entrance.ts";
 import { Admission } from "../../lib/talker/admission.ts";
 import { WINDOW_LINES } from "../../lib/client/outbox.ts";
@@ -427,6 +427,59 @@ Deno.test("Ctrl-D says goodbye and waits for it a moment", () => {
   assertEquals(slow.outcome, undefined);
   slow.pass(1);
   assertEquals(slow.outcome, { is: "done" });
+});
+
+Deno.test("What a person said before leaving is sent first, however much it is", () => {
+  const rig = new ClientRig({ interactive: true }).ready();
+  const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
+  rig.line(...lines, "/quit bye", "never");
+  assertEquals(rig.client.state, "leaving");
+  const said: string[] = [];
+  for (let sent; (sent = rig.take()).length > 0;) {
+    for (const record of sent) {
+      const [, tag = "", command = ""] = /^@(\w+) (.*)$/.exec(record) ?? [];
+      said.push(command);
+      // Time that is long for one answer, and short for all.
+      if (said.length % 1000 === 0) rig.pass(1500);
+      if (command !== "/quit") rig.receive({ type: "ok", tag, id: `a.${said.length}` });
+    }
+  }
+  assertEquals(said, [...lines.map((line) => `/say ${line}`), "/quit"]);
+  rig.lose();
+  assertEquals(rig.outcome, { is: "done" });
+
+  const stuck = new ClientRig({ interactive: true }).ready();
+  stuck.line(...lines);
+  stuck.client.leave(stuck.now);
+  stuck.pass(GOODBYE_MS);
+  const message = `Lines that were not sent: ${lines.length - WINDOW_LINES}`;
+  assertEquals(stuck.outcome, { is: "done", message });
+});
+
+Deno.test("Who leaves with some words or a tag leaves without a connection, too", () => {
+  for (const line of ["/quit bye", "/QUIT", "@t /quit", "@t /quit bye"]) {
+    const rig = new ClientRig({ interactive: true }).ready();
+    rig.lose();
+    rig.line("hello", line);
+    assertEquals(rig.outcome, { is: "done", message: "Lines that were not sent: 1" }, line);
+  }
+  const rig = new ClientRig({ interactive: true }).ready();
+  rig.line("/who", "@t /quit");
+  rig.lose();
+  assertEquals(rig.outcome, { is: "done", message: "Lines that were not sent: 1" });
+  const other = new ClientRig({ interactive: true }).ready();
+  other.lose();
+  other.line("/quitting", "/quit-it");
+  assertEquals(other.outcome, undefined);
+});
+
+Deno.test("Who sees that the connection is lost sees it in the client's state", () => {
+  const states: string[] = [];
+  const rig = new ClientRig({ interactive: true }, () => states.push(rig.client.state));
+  rig.ready();
+  states.length = 0;
+  rig.lose();
+  assertEquals(states, ["waiting"]);
 });
 
 Deno.test("Leaving without a connection tells what was not sent", () => {

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { layOut } from "../../lib/cli/layout.ts";
+import { FakeServer } from "../support/fake_server.ts";
 import { runToEnd } from "../support/process.ts";
 import { TestServer, testUnless } from "../support/server.ts";
 import { noTmux, Tmux } from "../support/tmux.ts";
@@ -295,11 +296,52 @@ terminalTest("several lines that are pasted are sent one by one", async () => {
   await using server = await TestServer.start();
   const bob = await server.join("bob");
   await using terminal = await enter(server);
-  await terminal.run("set-buffer", "one\ntwo\tx\nthree");
-  await terminal.run("paste-buffer", "-p");
+  await terminal.paste("one\ntwo\tx\nthree");
   await bob.next("ann: one");
   await bob.next("ann: two x");
   await terminal.ending("ann> three");
+});
+
+terminalTest("thousands of lines that are pasted arrive, all and in order", async () => {
+  await using server = await TestServer.start();
+  const bob = await server.join("bob");
+  await using terminal = await enter(server);
+  const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
+  for (const bare of [false, true]) {
+    await terminal.paste(lines.join("\n") + "\n", { bare });
+    for (const line of lines) await bob.next(`ann: ${line}`);
+    await terminal.ending("ann>");
+  }
+});
+
+terminalTest("what was pasted before Ctrl-D arrives", async () => {
+  await using server = await TestServer.start();
+  const bob = await server.join("bob");
+  await using terminal = await enter(server);
+  const lines = Array.from({ length: 2000 }, (_, i) => `line ${i}`);
+  await terminal.paste(lines.join("\n") + "\n\x04", { bare: true });
+  for (const line of lines) await bob.next(`ann: ${line}`);
+  await terminal.row(/^EXIT 0$/);
+});
+
+terminalTest("the prompt tells at once that the connection is lost, and /quit leaves", async () => {
+  using server = new FakeServer();
+  await using terminal = await Tmux.talker(["client", `:${server.port}`, "--nick", "ann"]);
+  const session = await server.accept();
+  await session.welcome();
+  await terminal.row(/^ann>/);
+  session.close();
+  // There is nobody who answers the next time, so there are no more news for some seconds.
+  await server.accept();
+  const rows = await terminal.ending("ann (offline)>");
+  assert(!rows.some((row) => row.includes("does not answer")), rows.join("\n"));
+  await terminal.type("hello");
+  await terminal.press("Enter");
+  await terminal.row(/Will be sent when connected: hello$/);
+  await terminal.type("/quit bye");
+  await terminal.press("Enter");
+  const last = await terminal.row(/^EXIT 0$/);
+  assert(last.includes("talker: Lines that were not sent: 1"), last.join("\n"));
 });
 
 terminalTest("where nothing listens it says so, tries again, and Ctrl-C ends it", async () => {

@@ -68,6 +68,18 @@ export class Tmux implements AsyncDisposable {
     await this.run("send-keys", ...keys);
   }
 
+  /** Pastes text, as a terminal does: in brackets where the program asks for them, unless `bare`. */
+  async paste(text: string, { bare = false } = {}): Promise<void> {
+    const file = await Deno.makeTempFile();
+    try {
+      await Deno.writeTextFile(file, text);
+      await this.run("load-buffer", file);
+      await this.run("paste-buffer", ...bare ? [] : ["-p"]);
+    } finally {
+      await Deno.remove(file);
+    }
+  }
+
   /** What the screen shows, row by row, without blanks at the ends; empty rows at the bottom left out. */
   async screen(): Promise<string[]> {
     const text = await this.run("capture-pane", "-p");
