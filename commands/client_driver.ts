@@ -54,6 +54,7 @@ export class Driver {
       tooLong: (limit) => debug("A record that is too long", { limit }),
       pause: () => io.stdout.queued > MAX_PRINTED_BYTES ? this.#printed() : undefined,
       changed: () => this.#changed(),
+      failed: (error) => this.#ended.reject(error),
     });
     this.client = new Client(options, {
       connect: () => carrier.connect(),

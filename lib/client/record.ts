@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isDeeperThan } from "../wire/json_depth.ts";
+import { MAX_JSON_DEPTH } from "../wire/limits.ts";
 import { harmless } from "./harmless.ts";
 import { notificationIn, type Notified } from "./notify/notification.ts";
 
@@ -120,8 +122,8 @@ export type ServerEvent =
 /**
  * Parses one record. All texts of the event are harmless.
  *
- * @returns the event, or undefined for what is none: no JSON object, a member missing or of the
- * wrong type
+ * @returns the event, or undefined for what is none: no JSON object, one that is nested deeper than
+ * 100, a member missing or of the wrong type
  *
  * @example
  * ```ts
@@ -134,7 +136,7 @@ export type ServerEvent =
  * ```
  */
 export function parseRecord(record: string): ServerEvent | undefined {
-  if (!record.startsWith("{")) return undefined;
+  if (!record.startsWith("{") || isDeeperThan(record, MAX_JSON_DEPTH)) return undefined;
   let parsed: unknown;
   try {
     parsed = JSON.parse(record);

@@ -46,6 +46,8 @@ export interface CarrierOptions {
   readonly pause?: () => Promise<void> | undefined;
   /** Something may have happened to the core. */
   readonly changed?: () => void;
+  /** Something is wrong in this program: it is not carried on. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** Carries a {@linkcode Core}. */
@@ -72,7 +74,7 @@ export class Carrier {
 
   /** Tries to connect; the core is told how that went. */
   connect(): void {
-    void this.#connect();
+    this.#connect().catch((error: unknown) => this.#failed(error));
   }
 
   /** Drops the connection, or the attempt to make one; the core is told nothing more of it. */
@@ -103,7 +105,11 @@ export class Carrier {
     this.#timerDue = due;
     this.#timer = setTimeout(() => {
       this.#timerDue = Infinity;
-      this.act((now) => this.#core().tick(now));
+      try {
+        this.act((now) => this.#core().tick(now));
+      } catch (error) {
+        this.#failed(error);
+      }
     }, Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(due - performance.now()))));
   }
 
@@ -152,6 +158,12 @@ export class Carrier {
   #lost(error: unknown): void {
     const why = error === undefined ? "the server closed it" : this.#options.reason(error);
     this.act((now) => this.#core().disconnected(why, now, lossKind(error, why)));
+  }
+
+  /** The connection is not to blame: another one would be of no use. */
+  #failed(error: unknown): void {
+    this.stop();
+    this.#options.failed(error);
   }
 
   #unauthorised(why: string): void {

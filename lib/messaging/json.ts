@@ -6,6 +6,7 @@
  */
 
 import { LocalFault, RemoteFault } from "../wire/errors.ts";
+import { isDeeperThan } from "../wire/json_depth.ts";
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from "../wire/limits.ts";
 
 declare const encoded: unique symbol;
@@ -17,9 +18,6 @@ const encoder = new TextEncoder();
 /** Much faster than the strict one; what isn't UTF-8 becomes U+FFFD. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-const QUOTE = 0x22, BACKSLASH = 0x5c;
-const OPEN_LIST = 0x5b, CLOSE_LIST = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
 /** What can stand in the name of a member that is refused. */
 const SUSPICIOUS = /__proto__|constructor|\\u/;
@@ -161,12 +159,13 @@ export function shown(value: unknown, longest = 80): string {
  * ```
  */
 export function decodeJson(bytes: Uint8Array): unknown {
-  // Each level takes a byte to open and one to close; what doesn't close is no JSON.
-  if (bytes.length > 2 * MAX_JSON_DEPTH) checkDepth(bytes);
-  let text: string;
+  const text = decoder.decode(bytes);
+  // The envelope is one level more.
+  if (isDeeperThan(text, MAX_JSON_DEPTH + 1)) {
+    throw new RemoteFault("too-deep", `A value is nested deeper than ${MAX_JSON_DEPTH}`);
+  }
   let value: unknown;
   try {
-    text = decoder.decode(bytes);
     if (text.includes("\uFFFD")) strictDecoder.decode(bytes);
     value = JSON.parse(text);
   } catch {
@@ -181,24 +180,6 @@ export function decodeJson(bytes: Uint8Array): unknown {
 function quoted(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes.subarray(0, 40));
   return JSON.stringify(bytes.length > 40 ? `${text}…` : text);
-}
-
-function checkDepth(bytes: Uint8Array): void {
-  let depth = 0;
-  let isText = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] as number;
-    if (isText) {
-      if (byte === BACKSLASH) i++;
-      else if (byte === QUOTE) isText = false;
-    } else if (byte === QUOTE) isText = true;
-    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
-      // The envelope is one level more.
-      if (++depth > MAX_JSON_DEPTH + 1) {
-        throw new RemoteFault("too-deep", `A value is nested deeper than ${MAX_JSON_DEPTH}`);
-      }
-    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth--;
-  }
 }
 
 function checkMembers(value: unknown): void {

@@ -59,6 +59,7 @@ export class Wire {
       reason,
       tooLong: (limit) => logged("info", "A record that is too long", { limit }),
       changed,
+      failed: (error) => this.fail(error),
     });
   }
 
@@ -108,6 +109,8 @@ function messageOf(error: unknown): string {
 }
 
 function logged(level: Level, message: string, properties?: Record<string, unknown>): void {
+  // What a server sends may be long: it is made fit for the log only where it gets there.
+  if (!log.isEnabledFor(level)) return;
   const more = properties === undefined ? "" : `: ${harmlessJson(properties).slice(0, 500)}`;
   log[level](quoted(message + more), properties ?? {});
 }

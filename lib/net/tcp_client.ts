@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RemoteFault } from "../wire/errors.ts";
 import { encodeFrame, FrameDecoder } from "../wire/frame_codec.ts";
 import { LineDecoder } from "../wire/line_codec.ts";
 import { decodeText, encodeText } from "../wire/text.ts";
@@ -134,20 +135,31 @@ export class RecordStream {
   /**
    * Gives every record that comes to `sink`, until the connection ends. The promise is of the error
    * that ended it; undefined where the other side just closed it, or this one.
+   *
+   * @throws what `sink` throws: a mistake of this program, and no fault of the connection
    */
   async run(sink: RecordSink): Promise<unknown> {
     const buffer = new Uint8Array(READ_BYTES);
     const push = this.#decoder(sink);
     try {
       while (!this.#closed) {
-        const length = await this.#connection.read(buffer);
+        let length: number | null;
+        try {
+          length = await this.#connection.read(buffer);
+        } catch (error) {
+          return this.#closed ? undefined : error;
+        }
         if (length === null || this.#closed) return undefined;
-        push(buffer.subarray(0, length));
+        try {
+          push(buffer.subarray(0, length));
+        } catch (error) {
+          // A frame that is none.
+          if (error instanceof RemoteFault) return this.#closed ? undefined : error;
+          throw error;
+        }
         await sink.pause();
       }
       return undefined;
-    } catch (error) {
-      return this.#closed ? undefined : error;
     } finally {
       this.close();
     }

@@ -184,7 +184,7 @@ export const MAX_HEADLINE_CHARACTERS = 60;
 export const MAX_BODY_BYTES = MAX_FRAME_BYTES;
 /** What stands around a body in its frame, in bytes: type, topic and numbers at their longest. */
 export const MAX_ENVELOPE_BYTES = 4 * KIB;
-/** How deep values may be nested in a message: more than data has, far less than any stack. */
+/** How deep values may be nested in a message, or a record of a server: more than data has, far less than any stack. */
 export const MAX_JSON_DEPTH = 100;
 /** Longest name of a message type, in characters. */
 export const MAX_TYPE_NAME = 64;

@@ -9,6 +9,7 @@ import { mentions } from "../../lib/client/mention.ts";
 import { parseOutgoing, recordsFor } from "../../lib/client/outgoing.ts";
 import { People } from "../../lib/client/people.ts";
 import { parseRecord } from "../../lib/client/record.ts";
+import { MAX_JSON_DEPTH } from "../../lib/wire/limits.ts";
 
 /** Anything that no terminal should be given, but tab. */
 // deno-lint-ignore no-control-regex
@@ -93,6 +94,12 @@ Deno.test("record: whatever comes, there is an event without harm, or none", () 
     assert(!HARMFUL.test(Object.values(shown).flat().join("")), JSON.stringify(shown));
   }));
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseRecord(text)));
+  const deep = (depth: number) =>
+    `{"type":"speech","nick":"a","text":"b","z":${"[".repeat(depth)}1${"]".repeat(depth)}}`;
+  const deepest = parseRecord(deep(MAX_JSON_DEPTH - 1));
+  assert(harmlessJson(deepest?.raw).length > 2 * MAX_JSON_DEPTH - 2);
+  assertEquals(parseRecord(deep(MAX_JSON_DEPTH)), undefined);
+  assertEquals(parseRecord(deep(300_000)), undefined);
   parseRecord("[".repeat(500_000));
   parseRecord('{"type":'.repeat(100_000));
 });

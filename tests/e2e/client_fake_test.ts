@@ -1,7 +1,7 @@
 /** `talker client` against servers that do odd things. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { FakeServer, type FakeSession, NOW } from "../support/fake_server.ts";
+import { deep, FakeServer, type FakeSession, NOW } from "../support/fake_server.ts";
 import { runToEnd, talker } from "../support/process.ts";
 
 // deno-lint-ignore no-control-regex
@@ -118,6 +118,26 @@ Deno.test("client: unknown tags, second answers and wrong records change nothing
     { type: "ok", tag: one.tag },
   );
   assertEquals(await client.ended(), { code: 0, out: ["second", "first"], err: [] });
+});
+
+Deno.test("client: what is nested too deep is passed over, and the connection goes on", async () => {
+  for (const more of [[], ["--json"]]) {
+    using server = new FakeServer();
+    await using client = talker(["client", `:${server.port}`, "--count", "1", ...more]);
+    const session = await server.accept();
+    await session.welcome();
+    const speech = { type: "speech", nick: "bob", server: "fake", time: NOW };
+    await session.send(
+      deep({ ...speech, id: "f.1.1", text: "deep" }),
+      deep({ type: "new" }),
+      deep({ type: "reply", tag: "nobody", text: "deep" }),
+      { ...speech, id: "f.1.2", text: "hello" },
+    );
+    const { code, out, err } = await client.ended();
+    assertEquals([code, err], [0, []]);
+    assertEquals(out.filter((line) => line.includes("deep")), []);
+    assertStringIncludes(out.at(-1) ?? "", "hello");
+  }
 });
 
 Deno.test("client: records of any length and cut are taken, endless ones passed over", async () => {

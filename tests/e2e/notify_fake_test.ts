@@ -1,7 +1,7 @@
 /** `talker notify` against servers that do what a test tells them to. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { FakeServer, NOW } from "../support/fake_server.ts";
+import { deep, FakeServer, NOW } from "../support/fake_server.ts";
 import { confirm, enter, pushed } from "../support/notify_server.ts";
 import { runToEnd, talker } from "../support/process.ts";
 
@@ -154,6 +154,7 @@ Deno.test("notify: nonsense, unasked answers and second answers change nothing, 
   const unasked = { type: "ok", tag: "nobody" };
   await session.send({ type: "ok", tag }, { type: "ok", tag }, unasked, "{{}", "x".repeat(100_000));
   await session.raw(new TextEncoder().encode("y".repeat(2_000_000) + "\r\n"));
+  await session.send(deep(pushed(3)), deep({ type: "new" }), deep({ ...unasked, text: "" }));
   await session.send(pushed(2));
   await confirm(session, "/ack f.1.2");
   const { code, out, err } = await client.ended();

@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { connectTcp, RecordStream } from "../../lib/net/tcp_client.ts";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { connectTcp, type RecordSink, RecordStream } from "../../lib/net/tcp_client.ts";
+import { RemoteFault } from "../../lib/wire/errors.ts";
 import { FakeConnection } from "../support/fake_connection.ts";
 import { within } from "../support/line_client.ts";
 
@@ -76,4 +77,27 @@ Deno.test("RecordStream: to close what somebody else has closed is harmless", as
   assertEquals((await run as Error).message, "Closed");
   stream.close();
   stream.send("after the end");
+});
+
+Deno.test("RecordStream: what the sink throws is no fault of the connection, a bad frame is", async () => {
+  const run = (framed: boolean, text: string, sink: Partial<RecordSink>) => {
+    const connection = new FakeConnection();
+    connection.arrives(text);
+    const stream = new RecordStream(connection, { framed, limit: 100 });
+    const ignore = { record: () => {}, tooLong: () => {}, pause: () => undefined };
+    return { connection, ended: stream.run({ ...ignore, ...sink }) };
+  };
+  const mistake = () => {
+    throw new TypeError("A mistake");
+  };
+  for (const sink of [{ record: mistake }, { pause: mistake }]) {
+    const { connection, ended } = run(false, "one\r\n", sink);
+    await assertRejects(() => ended, TypeError, "A mistake");
+    assertEquals(connection.closed, true);
+  }
+  assertInstanceOf(await run(true, "one\r\none\r\n", {}).ended, RemoteFault);
+  const { connection, ended } = run(false, "one\r\n", {});
+  connection.arrives(new Error("Broken"));
+  const broken = await ended;
+  assertEquals(broken instanceof Error && broken.message, "Broken");
 });

@@ -76,6 +76,13 @@ export class FakeSession extends Lines {
 /** A moment. */
 export const NOW = "2026-01-02T03:04:05.678Z";
 
+/** A record with a member that is nested so deep that a walk through it would not come back. */
+export function deep(record: Record<string, unknown>): string {
+  return `${JSON.stringify(record).slice(0, -1)},"deep":${"[".repeat(300_000)}${
+    "]".repeat(300_000)
+  }}`;
+}
+
 /** Listens on a free port of 127.0.0.1. */
 export class FakeServer implements Disposable {
   readonly port: number;
