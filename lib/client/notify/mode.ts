@@ -4,13 +4,15 @@
  * @module
  */
 
-import { MAX_PATTERNS } from "../../wire/limits.ts";
+import { MAX_NOTIFY_S, MAX_PATTERNS } from "../../wire/limits.ts";
 import { EVERYTHING, parsePattern } from "../../wire/topic.ts";
 import type { Reply } from "../record.ts";
 import type { State } from "./state.ts";
 
 /** How long before the server's timeout the mode is left, in milliseconds; a quarter of the time where that is less. */
 export const MARGIN_MS = 5000;
+/** The shortest time that a server has, in seconds: what is shorter would have us ask for it all the time. */
+const MIN_MODE_S = 1;
 /** How long the mode lasts where nobody says, in seconds. */
 export const DEFAULT_MODE_S = 60;
 
@@ -47,10 +49,11 @@ export function modeCommand({ topics, as, modeSeconds }: ModeOptions, from?: str
   return words.join(" ");
 }
 
-/** How long the server says that the mode lasts, in seconds. */
+/** How long the server says that the mode lasts, in seconds; undefined where that is no such time. */
 export function secondsIn({ raw }: Reply): number | undefined {
   const { timeout } = raw;
-  return typeof timeout === "number" && timeout >= 0.1 && timeout <= 86_400 ? timeout : undefined;
+  if (typeof timeout !== "number") return undefined;
+  return timeout >= MIN_MODE_S && timeout <= MAX_NOTIFY_S ? timeout : undefined;
 }
 
 /** The patterns that the server says it pushes; all topics where it doesn't say. */

@@ -144,11 +144,14 @@ Deno.test("A short timeout is left at three quarters; one that is nonsense count
   assertEquals(rig.commands(), []);
   rig.pass(1);
   rig.ok(rig.asked("/normal"));
-  rig.ok(rig.asked("/notify timeout=4 as=ann"), { timeout: -1 });
-  rig.pass(2999);
-  assertEquals(rig.commands(), []);
-  rig.pass(1);
-  assertEquals(rig.commands(), ["/normal"]);
+  // A fraction of a second, too: it would ask for the mode all the time.
+  for (const timeout of [-1, 0, 0.1, 0.999, 86_401, 1e300, null, "60", []]) {
+    rig.ok(rig.asked("/notify timeout=4 as=ann"), { timeout });
+    rig.pass(2999);
+    assertEquals(rig.commands(), []);
+    rig.pass(1);
+    rig.ok(rig.asked("/normal"));
+  }
 });
 
 Deno.test("Without a name and before the first notification the mode is renewed without a gap", () => {
