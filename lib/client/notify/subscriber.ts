@@ -14,7 +14,7 @@ import { EVERYTHING, matches, OFFERS_TOPIC, parsePattern } from "../../wire/topi
 import type { Outcome } from "../host.ts";
 import { harmless } from "../harmless.ts";
 import type { Failure, Notice, Ok, ServerEvent } from "../record.ts";
-import { Acknowledgements, MAX_ACKS } from "./acknowledgements.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import { Caller, type CallerHost, type CallerOptions, type Task } from "./caller.ts";
 import { Intake, type Waiting } from "./intake.ts";
 import {
@@ -71,8 +71,6 @@ export class Subscriber {
   readonly #host: SubscriberHost;
   readonly #intake = new Intake();
   readonly #acks = new Acknowledgements();
-  /** Ids whose acknowledgement the server refused. */
-  readonly #refusedAcks = new Set<string>();
   #handling: Notified | undefined;
   #count = 0;
   #deadline = Infinity;
@@ -283,6 +281,7 @@ export class Subscriber {
   #pushed(notification: Notified): void {
     if (this.caller.state.is === "ending") return;
     const { id, topic } = notification;
+    this.#acks.pushed(id);
     switch (this.#intake.push(notification)) {
       case "new":
         this.#host.log("info", `Notified on ${topic}: ${id}`);
@@ -349,7 +348,6 @@ export class Subscriber {
   #acknowledge(id: string): void {
     this.caller.ask(`/ack ${id}`, {
       done: (answer) => {
-        this.#acks.settled(id);
         this.#acknowledged(id, answer);
         this.#work();
       },
@@ -357,13 +355,16 @@ export class Subscriber {
   }
 
   #acknowledged(id: string, answer: Ok | Failure): void {
-    this.#refusedAcks.delete(id);
-    if (answer.type === "ok") this.#host.log("info", `Acknowledged ${id}`);
-    // A new session without a name is not asked for what the former one was sent.
-    else if (answer.code === "not-found") this.#host.log("debug", answer.text);
-    else {
+    if (answer.type === "ok") {
+      this.#acks.settled(id);
+      this.#host.log("info", `Acknowledged ${id}`);
+    } else if (answer.code === "not-found" && !this.#acks.isOfThisConnection(id)) {
+      // A new session without a name is not asked for what the former one was sent.
+      this.#acks.settled(id);
+      this.#host.log("debug", answer.text);
+    } else {
       // It will be pushed, and acknowledged, again.
-      if (this.#refusedAcks.size < MAX_ACKS) this.#refusedAcks.add(id);
+      this.#acks.refused(id);
       this.#host.status(`Cannot acknowledge ${id}: ${answer.text}`);
     }
   }
@@ -405,7 +406,7 @@ export class Subscriber {
   }
 
   #end(): void {
-    const missing = this.#acks.size + this.#refusedAcks.size;
+    const { missing } = this.#acks;
     if (missing > 0) {
       this.#host.status(`Acknowledgements that were not confirmed: ${missing}`);
     }

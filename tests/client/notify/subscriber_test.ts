@@ -510,6 +510,46 @@ Deno.test("An acknowledgement that the server refused is missing; who leaves doe
   assertEquals(left.outcome, { is: "done" });
 });
 
+Deno.test("What the server pushed on this connection it must know: an acknowledgement it doesn't is missing", () => {
+  const rig = new SubscriberRig({ count: 1 }).listen();
+  rig.push(1);
+  rig.done();
+  rig.error(rig.asked("/ack k.1.1"), "not-found", "No notification k.1.1 was for you");
+  assertEquals(rig.statuses, [
+    "Cannot acknowledge k.1.1: No notification k.1.1 was for you",
+    "Acknowledgements that were not confirmed: 1",
+  ]);
+  assertEquals(rig.outcome, { is: "partly" });
+
+  // A new session is not asked for what the former one was sent, but for what it is sent again itself.
+  for (const again of [false, true]) {
+    const other = new SubscriberRig({ count: 2 }).listen();
+    other.push(1);
+    other.comeBack();
+    other.greet();
+    other.ok(other.asked("/notify since=k.1.1"), { timeout: 60 });
+    if (again) other.push(1);
+    other.done();
+    other.error(other.asked("/ack k.1.1"), "not-found", "No notification k.1.1 was for you");
+    other.push(2);
+    other.done();
+    other.ok(other.asked("/ack k.1.2"));
+    assertEquals(other.outcome, { is: again ? "partly" : "done" });
+  }
+
+  // Settled in the end.
+  const late = new SubscriberRig({ count: 2 }).listen();
+  late.push(1);
+  late.done();
+  late.error(late.asked("/ack k.1.1"), "not-found");
+  late.push(1);
+  late.ok(late.asked("/ack k.1.1"));
+  late.push(2);
+  late.done();
+  late.ok(late.asked("/ack k.1.2"));
+  assertEquals(late.outcome, { is: "done" });
+});
+
 Deno.test("The user leaves: what is being handled may still be acknowledged", () => {
   const rig = new SubscriberRig().listen();
   rig.push(1);
