@@ -108,7 +108,9 @@ export function renderPrompt(
   connected: boolean,
   options: RenderOptions,
 ): { text: string; plain: string } {
-  const plain = `${nick}${connected ? "" : " (offline)"}> `;
+  // Before the first welcome there is no nick.
+  const words = connected ? [nick] : [nick, "(offline)"];
+  const plain = `${words.filter((word) => word !== "").join(" ")}> `;
   return { plain, text: paint(options, plain, connected ? BOLD : DIM) };
 }
 

@@ -31,6 +31,7 @@ Deno.test("render: time, mark, nick and text", () => {
     ["No"],
   );
   assertEquals(renderCommand("/who", plain), "> /who");
+  assertEquals(renderPrompt("", false, plain).plain, "(offline)> ");
   assertEquals(renderPrompt("ann", false, plain), {
     text: "ann (offline)> ",
     plain: "ann (offline)> ",
