@@ -5,11 +5,11 @@
  * @module
  */
 
-import { retryDelay } from "./backoff.ts";
 import { Conversation } from "./conversation.ts";
 import { Entrance } from "./entrance.ts";
 import { harmless } from "./harmless.ts";
 import type { ClientHost, ClientOptions, Outcome } from "./host.ts";
+import { Outage } from "./outage.ts";
 import type { People } from "./people.ts";
 import { parseRecord, type ServerEvent, type Welcome } from "./record.ts";
 import { type State, transition } from "./state.ts";
@@ -23,8 +23,6 @@ export const IDLE_MS = 10_000;
 export const GOODBYE_MS = 2000;
 /** The user leaves. With a tag there is an answer to be seen, where there is a server. */
 const QUIT = /^(@[A-Za-z0-9]{1,32} )?\/quit(?:\s|$)/i;
-/** A connection that held so long was a good one: the delays begin anew. Milliseconds. */
-const GOOD_AFTER_MS = 5000;
 
 /**
  * A client.
@@ -43,6 +41,7 @@ export class Client {
   readonly #host: ClientHost;
   readonly #talk: Conversation;
   readonly #entrance: Entrance;
+  readonly #outage: Outage;
   /** Tags whose answers tell nothing beyond that the server lives. */
   readonly #quietTags = new Set<string>();
   #state: State = { is: "new" };
@@ -52,10 +51,6 @@ export class Client {
   #lastHeard = 0;
   /** A sign of life has been asked for since. */
   #pinged = false;
-  #attempts = 0;
-  #lostAt: number | undefined;
-  /** Why there is no connection: said again only when it changes. */
-  #trouble = "";
   /** A connection has been ready once. */
   #wasReady = false;
   /** The last line of a server that has not answered as a talker yet. */
@@ -65,6 +60,7 @@ export class Client {
   constructor(options: ClientOptions, host: ClientHost) {
     this.#options = options;
     this.#host = host;
+    this.#outage = new Outage(options);
     this.#talk = new Conversation(options, {
       send: (record) => host.send(record),
       show: (shown) => host.show(shown),
@@ -158,13 +154,11 @@ export class Client {
     }
     this.#quietTags.clear();
     this.#entrance.forget();
-    if (state.is === "ready" && now - state.since >= GOOD_AFTER_MS) this.#attempts = 0;
-    const delay = retryDelay(this.#attempts++, this.#options.random(), this.#options.backoff);
-    this.#lostAt ??= now;
+    const upSince = state.is === "ready" ? state.since : now;
+    const { until, isNews } = this.#outage.lost(trouble, now, upSince);
     // What is shown tells where we are now.
-    this.#go({ is: "waiting", until: now + delay });
-    if (trouble !== this.#trouble) this.#status(`${trouble}${stop(trouble)} Trying again …`);
-    this.#trouble = trouble;
+    this.#go({ is: "waiting", until });
+    if (isNews) this.#status(`${trouble}${stop(trouble)} Trying again …`);
     this.#talk.lost();
     this.#checkDone();
   }
@@ -305,12 +299,10 @@ export class Client {
     this.#go({ is: "entering" });
     // Who sits there knows where; a program wants to know that it happened.
     if (!again || !interactive) this.#host.show({ kind: "welcome", event: welcome });
-    if (this.#lostAt !== undefined) {
-      const seconds = Math.max(1, Math.round((this.#now - this.#lostAt) / 1000));
+    const seconds = this.#outage.over(this.#now);
+    if (seconds !== undefined) {
       this.#status(`Connected${again ? " again" : ""} after ${seconds} s`);
     }
-    this.#lostAt = undefined;
-    this.#trouble = "";
     this.#entrance.enter({ again, interactive, returns, now: this.#now });
     this.#settle();
   }

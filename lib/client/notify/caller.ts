@@ -5,9 +5,10 @@
  * @module
  */
 
-import { type Backoff, retryDelay } from "../backoff.ts";
+import type { Backoff } from "../backoff.ts";
 import type { Outcome } from "../host.ts";
 import { harmless } from "../harmless.ts";
+import { Outage } from "../outage.ts";
 import { parseRecord, type ServerEvent } from "../record.ts";
 import { type LossKind, troubleText } from "../trouble.ts";
 import { type Asked, Requests } from "./requests.ts";
@@ -17,8 +18,6 @@ import { isUp, type State, transition } from "./state.ts";
 export const ANSWER_MS = 10_000;
 /** After so long without a record the server is asked for a sign of life, in milliseconds. */
 export const IDLE_MS = 10_000;
-/** A connection that held so long was a good one: the delays begin anew. Milliseconds. */
-const GOOD_AFTER_MS = 5000;
 
 /** How much it matters what a {@linkcode CallerHost} is to log. */
 export type Level = "debug" | "info";
@@ -74,15 +73,12 @@ export class Caller {
   readonly #host: CallerHost;
   readonly #task: Task;
   readonly #requests = new Requests();
+  readonly #outage: Outage;
   #state: State = { is: "new" };
   #now = 0;
   #lastHeard = 0;
   /** When the task could begin on this connection. */
   #upSince = 0;
-  #attempts = 0;
-  #lostAt: number | undefined;
-  /** Why there is no connection: said again only when it changes. */
-  #trouble = "";
   #wasReady = false;
   /** The last line of a server that has not answered as a talker yet. */
   #strangeLine = "";
@@ -91,6 +87,7 @@ export class Caller {
   constructor(options: CallerOptions, host: CallerHost, task: Task) {
     this.#options = options;
     this.#host = host;
+    this.#outage = new Outage(options);
     this.#task = task;
   }
 
@@ -165,15 +162,9 @@ export class Caller {
     if (kind === "hopeless" || !reconnect || !(this.#wasReady || patient)) {
       return this.end({ is: kind === "unauthorised" ? kind : "failed", message: trouble });
     }
-    if (wasUp && now - this.#upSince >= GOOD_AFTER_MS) this.#attempts = 0;
-    const { random, backoff } = this.#options;
-    const delay = retryDelay(this.#attempts++, random(), backoff);
-    this.#lostAt ??= now;
-    if (trouble !== this.#trouble) {
-      this.#host.status(`${trouble.replace(/;.*/, "")}. Trying again …`);
-    }
-    this.#trouble = trouble;
-    this.go({ is: "waiting", until: now + delay });
+    const { until, isNews } = this.#outage.lost(trouble, now, wasUp ? this.#upSince : now);
+    if (isNews) this.#host.status(`${trouble.replace(/;.*/, "")}. Trying again …`);
+    this.go({ is: "waiting", until });
   }
 
   /** The server does not take us as we are: there is no use in trying again. */
@@ -234,11 +225,8 @@ export class Caller {
   /** The task is under way: from now on the connection is worth coming back to. */
   ready(): void {
     this.#wasReady = true;
-    this.#trouble = "";
-    if (this.#lostAt === undefined) return;
-    const seconds = Math.max(1, Math.round((this.#now - this.#lostAt) / 1000));
-    this.#lostAt = undefined;
-    this.#host.status(`Connected again after ${seconds} s`);
+    const seconds = this.#outage.over(this.#now);
+    if (seconds !== undefined) this.#host.status(`Connected again after ${seconds} s`);
   }
 
   /** The connection is of no use: ends it from this side. */
