@@ -6,7 +6,7 @@
 
 import { encodeFrame } from "../wire/frame_codec.ts";
 import { encodeEnvelope } from "./envelope.ts";
-import { stretchSecret } from "../link/secure/secret.ts";
+import { MAX_SECRET, stretchSecret } from "../link/secure/secret.ts";
 import type { FailureCode } from "../link/secure/handshake_messages.ts";
 import { type Purpose, type Security, SecurityError } from "../link/secure/security.ts";
 
@@ -17,7 +17,9 @@ export type { FailureCode } from "../link/secure/handshake_messages.ts";
 export interface EncryptionOptions {
   /** True: the connection is encrypted. @default false */
   encrypted?: boolean | undefined;
-  /** A secret that both sides know: then it is encrypted, and nobody else gets in. */
+  /**
+   * A secret that both sides know, 1 to 1024 characters: then it is encrypted, and nobody else gets in.
+   */
   secret?: string | undefined;
 }
 
@@ -31,8 +33,12 @@ export function securityOf(
   purpose: Purpose,
 ): Security | undefined {
   if (secret === undefined) return encrypted ? { purpose, secrets: () => [] } : undefined;
-  if (secret.trim() === "") throw new TypeError("The secret is empty: give one, or leave it out");
-  return { purpose, secrets: async () => [await stretch(secret.trim().normalize("NFC"))] };
+  const text = secret.trim().normalize("NFC");
+  if (text === "") throw new TypeError("The secret is empty: give one, or leave it out");
+  if (text.length > MAX_SECRET) {
+    throw new TypeError(`The secret has ${text.length} characters: ${MAX_SECRET} are the most`);
+  }
+  return { purpose, secrets: async () => [await stretch(text)] };
 }
 
 function stretch(secret: string): Promise<Uint8Array> {

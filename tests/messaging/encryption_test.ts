@@ -121,8 +121,11 @@ Deno.test("encryption: a group that can't be, for want of a secret, says so and 
   }
 });
 
-Deno.test("encryption: an empty secret is no secret", () => {
+Deno.test("encryption: an empty secret is no secret, nor is one that no file may hold", () => {
   assertThrows(() => securityOf({ secret: " " }, "program"), TypeError);
+  assert(securityOf({ secret: ` ${"x".repeat(1024)}\n` }, "program") !== undefined);
+  const tooLong = { secret: "x".repeat(1025) };
+  assertThrows(() => securityOf(tooLong, "program"), TypeError, "1024 are the most");
   assertEquals(securityOf({}, "program"), undefined);
 });
 

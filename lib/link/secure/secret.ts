@@ -7,7 +7,7 @@
 import { MAX_SECRETS } from "./handshake_messages.ts";
 
 /** Longest secret, in characters. */
-const MAX_SECRET = 1024;
+export const MAX_SECRET = 1024;
 /** With fewer characters a secret is short: it is guessed by trying at the server's own pace. */
 export const SHORT_SECRET = 6;
 
