@@ -20,12 +20,10 @@ export async function dial(
   { secrets, signal }: { secrets: Secrets | undefined; signal: AbortSignal },
 ): Promise<Connection> {
   if (secrets === undefined) return await connectTcp(server, { signal });
-  // Before there is a connection: a server waits for the first bytes a short time only.
-  const { prepareSecurity, secureOutgoing } = await import("../lib/link/secure/security.ts");
-  await Promise.all([prepareSecurity(), secrets.look()]);
-  const connection = await connectTcp(server, { signal });
-  return await secureOutgoing(
-    connection,
+  const { connectSecurely } = await import("../lib/link/secure/security.ts");
+  await secrets.look();
+  return await connectSecurely(
+    () => connectTcp(server, { signal }),
     { purpose: "client", secrets: secrets.current },
     { signal },
   );

@@ -11,12 +11,7 @@ import { MeshDriver } from "../lib/mesh/driver.ts";
 import { newIncarnation, newNodeId } from "../lib/mesh/identity.ts";
 import { formatAddress, type HostPort, parseListen } from "../lib/net/address.ts";
 import { plainListener, SecureListener } from "../lib/link/secure/secure_listener.ts";
-import {
-  prepareSecurity,
-  secureOutgoing,
-  type Security,
-  SecurityError,
-} from "../lib/link/secure/security.ts";
+import { connectSecurely, type Security, SecurityError } from "../lib/link/secure/security.ts";
 import type { MeshStore } from "../lib/mesh/store.ts";
 import { connectTcp } from "../lib/net/tcp_client.ts";
 import { isFromThisMachine, listenTcp } from "../lib/net/tcp_server.ts";
@@ -115,14 +110,15 @@ async function connect(
       if (security.guesses?.allows(host, performance.now()) === false) {
         throw new Error("too many secrets were wrong there: trying again later");
       }
-      // Before there is a connection: the other side waits for the first bytes a short time only.
-      await prepareSecurity();
     }
-    const connection = await connectTcp(address, { signal });
-    reached?.(to);
+    const connect = async () => {
+      const connection = await connectTcp(address, { signal });
+      reached?.(to);
+      return connection;
+    };
     return security === undefined
-      ? connection
-      : await secureOutgoing(connection, security, { signal });
+      ? await connect()
+      : await connectSecurely(connect, security, { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     // Whoever serves something else there refuses nobody.

@@ -27,7 +27,7 @@ export async function open(
   const { attemptTimeout: timeoutMs } = BACKOFF[distanceOf(to.host)];
   const security = securityOf(encryption, "program");
   // Before there is a connection: the other side waits for the first bytes a short time only.
-  if (security !== undefined) await Promise.all([prepareSecurity(), security.secrets()]);
+  if (security !== undefined) await prepareSecurity(security);
   try {
     const connection = await connectTcp(to, {
       timeoutMs,

@@ -16,10 +16,14 @@ import {
 } from "../client/notify/publisher.ts";
 import { Subscriber, type SubscriberOptions } from "../client/notify/subscriber.ts";
 import { anySignal } from "../net/signals.ts";
-import { formatAddress, parseTarget } from "../net/address.ts";
-import { secureOutgoing } from "../link/secure/security.ts";
+import { formatAddress } from "../net/address.ts";
+import { connectSecurely } from "../link/secure/security.ts";
 import { connectTcp } from "../net/tcp_client.ts";
+import { warn } from "../net/warn.ts";
+import { whyNot } from "./acceptor.ts";
+import { type Address, targetOf } from "./address.ts";
 import { type EncryptionOptions, inWords, SecurityError, securityOf } from "./encryption.ts";
+import { shown } from "./json.ts";
 import { type ConnectionOptions, Wire } from "./notify_wire.ts";
 
 export type { ConnectionOptions, Notified, Outcome, Published };
@@ -130,7 +134,12 @@ export interface NotificationsOptions extends EncryptionOptions {
  * connection; each notification comes once. It is acknowledged when the loop asks for the next one.
  * One in whose body the loop is left, or fails, is not: under a name it comes again the next time.
  *
+ * Where no server is up, or one is lost, that is told once (on stderr, unless the program has set up a
+ * log).
+ *
  * @param address Of the server: `host:port`, or a port of this machine.
+ * @throws {AddressError} for what is no address
+ * @throws {TypeError} for topics that are none
  * @throws {Error} where the server can't be had, or refuses
  *
  * @example
@@ -141,22 +150,22 @@ export interface NotificationsOptions extends EncryptionOptions {
  * ```
  */
 export async function* notifications(
-  address: string,
+  address: Address | null,
   topics: readonly string[] = [],
   options: NotificationsOptions = {},
 ): AsyncGenerator<Notified, void, void> {
-  const server = parseTarget(address);
-  if (server.kind !== "address") {
-    throw new TypeError(`"${address}" is no address: look the name up with discover() first`);
+  const to = targetOf(address);
+  if (!Array.isArray(topics)) {
+    throw new TypeError(`${shown(topics)} is no list of topics: write ["door/*"]`);
   }
   for (const word of [...topics, options.since ?? "", options.as ?? ""]) {
-    if (/[\s\p{C}]/u.test(word)) throw new TypeError(`"${word}" has a blank in it`);
+    if (typeof word !== "string") throw new TypeError(`${shown(word)} is no text`);
+    if (/[\s\p{C}]/u.test(word)) throw new TypeError(`${shown(word)} has a blank in it`);
   }
   const stop = new AbortController();
   const { signal } = options;
   const both = anySignal(signal, stop.signal);
   const turns = new Turns();
-  const target = formatAddress(server);
   const { as, since, count } = options;
   const ended = subscribe(
     (notification, over) => turns.give(notification, over),
@@ -165,17 +174,20 @@ export async function* notifications(
       since,
       count,
       topics,
-      target,
-      server,
+      target: formatAddress(to),
+      server: to,
       signal: both,
       patient: true,
       connect: encryptedConnect(options),
+      status: (text) => warn("messaging", text),
+      reason: whyNot,
     },
-  ).then((outcome) => turns.end(outcome));
+  ).then((outcome) => turns.end(outcome), (error) => turns.end({ is: "thrown", error }));
   try {
     while (true) {
       const next = await turns.next();
       if ("is" in next) {
+        if (next.is === "thrown") throw next.error;
         if (next.is !== "done" && next.is !== "partly") throw new Error(next.message ?? "Failed");
         return;
       }
@@ -188,11 +200,14 @@ export async function* notifications(
   }
 }
 
+/** How it can end: as the server or the program has it, or by an error in here. */
+type End = Outcome | { readonly is: "thrown"; readonly error: unknown };
+
 /** Hands notifications over, one at a time, from a handler to a loop. */
 class Turns {
-  #given = Promise.withResolvers<Notified | Outcome>();
+  #given = Promise.withResolvers<Notified | End>();
   #taken: ((ok: boolean) => void) | undefined;
-  #outcome: Outcome | undefined;
+  #end: End | undefined;
 
   /** A notification is there; the promise is of whether the loop came back for more. */
   give(notification: Notified, signal: AbortSignal): Promise<boolean> {
@@ -209,20 +224,20 @@ class Turns {
   }
 
   /** There will be no more. */
-  end(outcome: Outcome): void {
-    this.#outcome = outcome;
-    this.#given.resolve(outcome);
+  end(end: End): void {
+    this.#end = end;
+    this.#given.resolve(end);
   }
 
   /** The next notification, or the end. */
-  next(): Promise<Notified | Outcome> {
+  next(): Promise<Notified | End> {
     return this.#given.promise;
   }
 
   /** The loop is through with the notification that it got. */
   done(): void {
     this.#given = Promise.withResolvers();
-    if (this.#outcome !== undefined) this.#given.resolve(this.#outcome);
+    if (this.#end !== undefined) this.#given.resolve(this.#end);
     this.#taken?.(true);
   }
 }
@@ -233,7 +248,7 @@ function encryptedConnect(options: EncryptionOptions): ConnectionOptions["connec
   if (security === undefined) return undefined;
   return async (server, { signal }) => {
     try {
-      return await secureOutgoing(await connectTcp(server, { signal }), security, { signal });
+      return await connectSecurely(() => connectTcp(server, { signal }), security, { signal });
     } catch (error) {
       throw error instanceof SecurityError ? inWords(error) : error;
     }

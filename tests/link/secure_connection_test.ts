@@ -20,6 +20,7 @@ import { parseSecrets, SecretError, stretchSecret } from "../../lib/link/secure/
 import { plainListener, SecureListener } from "../../lib/link/secure/secure_listener.ts";
 import { Initiator } from "../../lib/link/secure/handshake.ts";
 import {
+  connectSecurely,
   random,
   secureOutgoing,
   type Security,
@@ -153,6 +154,29 @@ function listener({ plain = false, exempt = true } = {}) {
   const connect = () => connectTcp({ host: "127.0.0.1", port: secure.addr.port });
   return { secure, refused, connect };
 }
+
+Deno.test("secure: nobody connects before the secret is stretched", async () => {
+  const { secure, connect } = listener({ plain: true });
+  const happened: string[] = [];
+  const security: Security = {
+    purpose: "client",
+    secrets: async () => {
+      // Longer than any connection takes.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      happened.push("stretched");
+      return [BLUE];
+    },
+  };
+  const connecting = connectSecurely(() => {
+    happened.push("connects");
+    return connect();
+  }, security);
+  const [server, client] = await Promise.all([secure.accept(), connecting]);
+  assertEquals(happened.slice(0, 2), ["stretched", "connects"]);
+  server.close();
+  client.close();
+  secure.close();
+});
 
 async function ends(): Promise<Ends> {
   const { secure, connect } = listener();

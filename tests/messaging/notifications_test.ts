@@ -1,5 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { SecureListener } from "../../lib/link/secure/secure_listener.ts";
+import { stretchSecret } from "../../lib/link/secure/secret.ts";
 import { notifications } from "../../lib/messaging/notifications.ts";
+import { AddressError } from "../../lib/net/address.ts";
+import { listenTcp } from "../../lib/net/tcp_server.ts";
 import { FakeServer } from "../support/fake_server.ts";
 import { confirm, enter, pushed } from "../support/notify_server.ts";
 
@@ -59,6 +63,27 @@ Deno.test("notifications: it waits for a server that is not up yet, and comes ba
   assertEquals(texts, ["text 1", "text 2"]);
 });
 
+Deno.test("notifications: a wrong secret is called so, also where plain clients are taken", async () => {
+  const secrets = [await stretchSecret("blue turntable")];
+  const listener = new SecureListener(listenTcp({ hostname: "127.0.0.1", port: 0 }), {
+    purpose: "client",
+    secrets: () => secrets,
+    allowsPlain: () => true,
+    exempt: () => true,
+    plainRefusal: new Uint8Array(0),
+    refused: () => {},
+  });
+  const accepting = listener.accept().catch(() => {});
+  const { port } = listener.addr;
+  await assertRejects(
+    () => notifications(`:${port}`, [], { secret: "red turntable" }).next(),
+    Error,
+    "the secret is another one there",
+  );
+  listener.close();
+  await accepting;
+});
+
 /** The first notification from there. */
 function first(address: string, topics: string[] = []): Promise<unknown> {
   return notifications(address, topics).next();
@@ -66,8 +91,12 @@ function first(address: string, topics: string[] = []): Promise<unknown> {
 
 Deno.test("notifications: what is wrong is thrown", async () => {
   await assertRejects(() => first("no address:"), Error, "no address");
-  await assertRejects(() => first("kitchen"), TypeError, "look the name up");
-  await assertRejects(() => first(":1", ["a b"]), TypeError, "blank");
+  await assertRejects(() => first("kitchen"), AddressError, "look it up");
+  await assertRejects(() => first(null as unknown as string), AddressError, "null is no address");
+  await assertRejects(() => first(":1", ["a b"]), TypeError, '"a b" has a blank');
+  const notList = "door" as unknown as string[];
+  await assertRejects(() => first(":1", notList), TypeError, '"door" is no list of topics');
+  await assertRejects(() => first(":1", [7 as unknown as string]), TypeError, "7 is no text");
   const stopped = AbortSignal.abort();
   assertEquals((await notifications(":1", [], { signal: stopped }).next()).done, true);
 });

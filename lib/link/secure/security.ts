@@ -106,11 +106,27 @@ export async function secureOutgoing(
 }
 
 /**
- * Loads what encryption needs. To be called before a connection is made: the other side waits for the
- * first bytes a short time only.
+ * Loads what encryption needs, and stretches the secrets. To be called before a connection is made:
+ * the other side waits for the first bytes a short time only, and takes us for one that does not
+ * encrypt.
  */
-export async function prepareSecurity(): Promise<void> {
-  await loadSodium();
+export async function prepareSecurity({ secrets }: Security): Promise<void> {
+  await Promise.all([loadSodium(), secrets()]);
+}
+
+/**
+ * Makes a connection, and encrypts it. All is prepared before `connect` is called.
+ *
+ * @throws {SecurityError} when the other side doesn't encrypt, or proves no common secret
+ * @throws the errors of `connect`, and of {@linkcode secureOutgoing}
+ */
+export async function connectSecurely(
+  connect: () => Promise<Connection>,
+  security: Security,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Connection> {
+  await prepareSecurity(security);
+  return await secureOutgoing(await connect(), security, options);
 }
 
 /** So many random bytes. */
