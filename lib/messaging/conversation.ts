@@ -14,7 +14,13 @@ import {
   PULSE_MS,
   SILENT_MS,
 } from "../wire/limits.ts";
-import { type Envelope, MESSAGING_VERSION, type Outgoing, type Role } from "./envelope.ts";
+import {
+  type BodyFault,
+  type Envelope,
+  MESSAGING_VERSION,
+  type Outgoing,
+  type Role,
+} from "./envelope.ts";
 import type { JsonText } from "./json.ts";
 import type { Action, Outcome } from "./action.ts";
 
@@ -279,7 +285,25 @@ export class Conversation {
     if (++this.#bad >= MAX_BAD_MESSAGES) {
       return [ignored, ...this.leave(`${this.#bad} messages made no sense; last: ${reason}`, now)];
     }
-    return [ignored, this.#send({ kind: "refuse", id: undefined, code, reason }, now)];
+    return [ignored, this.#refusal(undefined, { code, reason }, now)];
+  }
+
+  /** A question or an answer came whose body can't be taken: it ends that question alone. */
+  unfit({ kind, id, code, message }: BodyFault, now: number): Action[] {
+    if (this.#phase !== "open") return this.bad(code, message, now);
+    if (kind === "answer") {
+      return this.#settle(id, { how: "refused", code: "invalid-answer", reason: message }, now);
+    }
+    if (this.#theirs.has(id)) return this.bad(code, message, now);
+    return [{ do: "ignore", reason: message }, this.#refusal(id, { code, reason: message }, now)];
+  }
+
+  #refusal(
+    id: number | undefined,
+    { code, reason }: { code: string; reason: string },
+    now: number,
+  ): Action {
+    return this.#send({ kind: "refuse", id, code, reason }, now);
   }
 
   #greeted({ versions, role }: Envelope & { kind: "hello" }, now: number): Action[] {
@@ -303,7 +327,7 @@ export class Conversation {
     }
     if (this.#theirs.size >= MAX_OPEN_ASKS) {
       const reason = `More than ${MAX_OPEN_ASKS} questions wait for their answers`;
-      return [this.#send({ kind: "refuse", id, code: "busy", reason }, now)];
+      return [this.#refusal(id, { code: "busy", reason }, now)];
     }
     this.#theirs.add(id);
     return [{ do: "deliver", id, type, body }];
@@ -321,7 +345,7 @@ export class Conversation {
   #subscribed(prefix: string, now: number): Action[] {
     if (!this.#wanted.has(prefix) && this.#wanted.size >= MAX_NEWS_SUBSCRIPTIONS) {
       const reason = `More than ${MAX_NEWS_SUBSCRIPTIONS} subscriptions`;
-      return [this.#send({ kind: "refuse", id: undefined, code: "busy", reason }, now)];
+      return [this.#refusal(undefined, { code: "busy", reason }, now)];
     }
     this.#wanted.add(prefix);
     return [];

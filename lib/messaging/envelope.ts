@@ -8,7 +8,7 @@
 import { RemoteFault } from "../wire/errors.ts";
 import { MAX_NEWS_TOPIC, MAX_TYPE_NAME } from "../wire/limits.ts";
 import { visible } from "../wire/text.ts";
-import { decodeJson, type JsonText } from "./json.ts";
+import { BadMember, decodeJson, type JsonText } from "./json.ts";
 
 /** The version of these messages that this program speaks. */
 export const MESSAGING_VERSION = 1;
@@ -154,7 +154,7 @@ const READERS: { readonly [K in Envelope["kind"]]: (members: Members) => Envelop
  * null.
  *
  * @throws {RemoteFault} for what is no such message; its code is that of {@linkcode decodeJson},
- * `unknown-kind` or `bad-message`
+ * `unknown-kind` or `bad-message`; a {@linkcode BodyFault} where the question is known
  *
  * @example
  * ```ts
@@ -167,7 +167,7 @@ const READERS: { readonly [K in Envelope["kind"]]: (members: Members) => Envelop
  * ```
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  const members = decodeJson(bytes);
+  const members = parse(bytes);
   if (typeof members !== "object" || members === null || Array.isArray(members)) {
     throw new RemoteFault("bad-message", "A message must be a JSON object");
   }
@@ -176,6 +176,30 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     throw new RemoteFault("unknown-kind", `No such kind of message: ${brief(kind)}`);
   }
   return READERS[kind as Envelope["kind"]](members as Members);
+}
+
+/** A question or an answer that can't be taken for what is in its body. */
+export class BodyFault extends RemoteFault {
+  readonly kind: "ask" | "answer";
+  /** The number of the question. */
+  readonly id: number;
+
+  constructor({ code, message }: RemoteFault, about: { kind: "ask" | "answer"; id: number }) {
+    super(code, message);
+    this.kind = about.kind;
+    this.id = about.id;
+  }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return decodeJson(bytes);
+  } catch (error) {
+    if (!(error instanceof BadMember)) throw error;
+    const { kind, id } = Object(error.value) as Members;
+    const isQuestion = (kind === "ask" || kind === "answer") && isNumber(id);
+    throw isQuestion ? new BodyFault(error, { kind, id }) : error;
+  }
 }
 
 function brief(value: unknown): string {

@@ -22,13 +22,21 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 /** What can stand in the name of a member that is refused. */
 const SUSPICIOUS = /__proto__|constructor|\\u/;
 
+/**
+ * Is a member so called refused? Copied by a program member by member, it would change all its objects.
+ * `within`: the name of what it is in.
+ */
+function isRefused(name: string, within: string | number | undefined): boolean {
+  return name === "__proto__" || (name === "prototype" && within === "constructor");
+}
+
 /** More parts than the longest body has room for: something refers to itself. */
 const MAX_PARTS = MAX_BODY_BYTES;
 
 /**
  * The text of a value: text, numbers, true, false, null, lists and plain objects of these, and what
  * says by `toJSON` how it is to be written (a `Date`). Nothing (`undefined`) is null; members of
- * objects that are `undefined` are left out.
+ * objects that are `undefined` are left out. Members that {@linkcode decodeJson} refuses can't be sent.
  *
  * @throws {LocalFault} for anything else, with what it is and where; for a value that is nested
  * deeper than 100, refers to itself, or is longer than 1 MiB
@@ -91,6 +99,9 @@ function check(value: unknown, trail: Trail, parts: { left: number }): void {
     }
     return;
   }
+  if (value instanceof Date && Number.isNaN(value.getTime())) {
+    throw cannot("an invalid Date", trail);
+  }
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === "function") {
     const written: unknown = toJSON.call(value, "");
@@ -101,6 +112,11 @@ function check(value: unknown, trail: Trail, parts: { left: number }): void {
   if (kind !== "Object") throw cannot(`a ${kind}`, trail);
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined) continue;
+    if (isRefused(name, trail.at(-1))) {
+      throw new LocalFault(
+        `Cannot send a member called ${name}${where(trail)}: it is refused there`,
+      );
+    }
     trail.push(name);
     check(member, trail, parts);
     trail.pop();
@@ -142,12 +158,23 @@ export function shown(value: unknown, longest = 80): string {
   return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
+/** A member in it is refused. What it is in can be looked at, not passed on. */
+export class BadMember extends RemoteFault {
+  /** All that came. */
+  readonly value: unknown;
+
+  constructor(name: string, value: unknown) {
+    super("bad-member", `A member may not be called ${name}`);
+    this.value = value;
+  }
+}
+
 /**
  * Parses JSON of a stranger. How deep it is nested is looked at before it is parsed. Members called
  * `__proto__`, and `prototype` within `constructor`, are refused: where a program copies what it
  * got, member by member, they would change all its objects.
  *
- * @throws {RemoteFault} `not-json`, `too-deep`, `bad-member`
+ * @throws {RemoteFault} `not-json`, `too-deep`; {@linkcode BadMember}
  *
  * @example
  * ```ts
@@ -172,7 +199,8 @@ export function decodeJson(bytes: Uint8Array): unknown {
     throw new RemoteFault("not-json", `Not JSON: ${quoted(bytes)}`);
   }
   // A name can be written with escapes; nearly no message has any of these.
-  if (SUSPICIOUS.test(text)) checkMembers(value);
+  const bad = SUSPICIOUS.test(text) ? badMember(value) : undefined;
+  if (bad !== undefined) throw new BadMember(bad, value);
   return value;
 }
 
@@ -182,13 +210,12 @@ function quoted(bytes: Uint8Array): string {
   return JSON.stringify(bytes.length > 40 ? `${text}…` : text);
 }
 
-function checkMembers(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
+/** The name of a member that is refused; nothing where there is none. */
+function badMember(value: unknown, within?: string): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
   for (const [name, member] of Object.entries(value)) {
-    const isBad = name === "__proto__" ||
-      (name === "constructor" && typeof member === "object" && member !== null &&
-        Object.hasOwn(member, "prototype"));
-    if (isBad) throw new RemoteFault("bad-member", `A member may not be called ${name}`);
-    checkMembers(member);
+    const bad = isRefused(name, within) ? name : badMember(member, name);
+    if (bad !== undefined) return bad;
   }
+  return undefined;
 }

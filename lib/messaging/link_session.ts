@@ -24,7 +24,7 @@ import type { Action, Outcome } from "./action.ts";
 import { AskError, whyNoAnswer } from "./ask_error.ts";
 import { Conversation } from "./conversation.ts";
 import { Desk } from "./desk.ts";
-import { decodeEnvelope, encodeEnvelope, type Outgoing, type Role } from "./envelope.ts";
+import { BodyFault, decodeEnvelope, encodeEnvelope, type Outgoing, type Role } from "./envelope.ts";
 import { messageStream } from "./incoming_message.ts";
 import { Intake } from "./intake.ts";
 import { encodeJson, type JsonText, shown } from "./json.ts";
@@ -293,7 +293,9 @@ export class LinkSession implements Session {
       actions = this.#conversation.received(decodeEnvelope(body), now);
     } catch (error) {
       if (!(error instanceof RemoteFault)) throw error;
-      actions = this.#conversation.bad(error.code, error.message, now);
+      actions = error instanceof BodyFault
+        ? this.#conversation.unfit(error, now)
+        : this.#conversation.bad(error.code, error.message, now);
     }
     for (const action of actions) this.#doOne(action, body.length);
     this.#schedule();

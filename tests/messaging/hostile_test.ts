@@ -18,6 +18,7 @@ import { seededRandom } from "../support/random.ts";
 
 const Double = defineMessage("double", number, { reply: number });
 const Any = defineMessage("any", anything);
+const Echo = defineMessage("echo", anything, { reply: anything });
 
 function serve(): Promise<Listener> {
   return listen("127.0.0.1:0", { handlers: [handle(Double, (n) => 2 * n)], messages: [Any] });
@@ -73,6 +74,27 @@ Deno.test("hostile: questions of unregistered types, and invalid ones, are refus
   await stranger.say({ kind: "tell", type: "__proto__", body: 1 });
   assertEquals((await stranger.next("refuse")).code, "unregistered");
   await works(stranger, 5);
+});
+
+Deno.test("hostile: a question or an answer with a member that is refused ends that question alone", async () => {
+  await using server = await listen("127.0.0.1:0", { messages: [Any, Echo] });
+  using stranger = await Stranger.connect(server.address);
+  const body = '{"a":{"__proto__":1}}';
+  for (let id = 1; id <= 2 * MAX_BAD_MESSAGES; id++) {
+    await stranger.frame(`{"kind":"ask","id":${id},"type":"any","body":${body}}`);
+    const { code, id: refused } = await stranger.next("refuse");
+    assertEquals([code, refused], ["bad-member", id]);
+  }
+  const [session] = server.sessions;
+  const asked = session!.ask(Echo, 1);
+  const { id } = await stranger.next("ask");
+  await stranger.frame(`{"kind":"answer","id":${id},"body":${body}}`);
+  const error = await assertRejects(() => asked, AskError, "may not be called __proto__");
+  assertEquals(error.code, "invalid-answer");
+  // As their own question of that number is still open this one is nonsense.
+  await stranger.say({ kind: "ask", id: 1000, type: "any", body: 1 });
+  await stranger.frame(`{"kind":"ask","id":1000,"type":"any","body":${body}}`);
+  assertEquals((await stranger.next("refuse")).id, undefined);
 });
 
 Deno.test("hostile: who goes on sending nonsense is told why, and left", async () => {

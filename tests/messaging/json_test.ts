@@ -14,6 +14,31 @@ Deno.test("json: values arrive as they were sent", () => {
   }));
 });
 
+Deno.test("json: what can be sent is taken there, whatever its members are called", () => {
+  const name = fc.constantFrom("a", "__proto__", "constructor", "prototype", "\\u", "toString");
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      fc.constantFrom(1, null, "__proto__"),
+      fc.array(tie("tree"), { maxLength: 3 }),
+      fc.array(fc.tuple(name, tie("tree")), { maxLength: 3 }).map((members) =>
+        JSON.parse(`{${members.map(([n, v]) => `${JSON.stringify(n)}:${JSON.stringify(v)}`)}}`)
+      ),
+    ),
+  }));
+  fc.assert(fc.property(tree, (value) => {
+    const written = bytes(JSON.stringify(value));
+    let sent: string;
+    try {
+      sent = encodeJson(value);
+    } catch {
+      assertThrows(() => decodeJson(written), RemoteFault);
+      return;
+    }
+    assertEquals(bytes(sent), written);
+    decodeJson(written);
+  }));
+});
+
 Deno.test("json: what can't be sent is named, with its place", () => {
   const circle: Record<string, unknown> = {};
   circle.me = circle;
@@ -30,6 +55,13 @@ Deno.test("json: what can't be sent is named, with its place", () => {
     [new Error("oh"), "Cannot send a Error:"],
     [[undefined], "Cannot send undefined at [0]:"],
     [circle, "refers to itself"],
+    [{ at: [new Date(NaN)] }, "Cannot send an invalid Date at at[0]:"],
+    [JSON.parse('{"a":[{"__proto__":1}]}'), "Cannot send a member called __proto__ at a[0]:"],
+    [{ constructor: { prototype: 1 } }, "Cannot send a member called prototype at constructor:"],
+    [
+      { constructor: { toJSON: () => ({ prototype: 1 }) } },
+      "Cannot send a member called prototype at constructor:",
+    ],
     ["é".repeat(MAX_BODY_BYTES / 2), "is longer than"],
   ];
   for (const [value, message] of cases) assertThrows(() => encodeJson(value), LocalFault, message);
