@@ -25,7 +25,7 @@ import { ProgramPort } from "./program_port.ts";
 import { Room } from "./room.ts";
 import type { SessionMaker } from "./session.ts";
 import { Events, type SessionEvent } from "./session_event.ts";
-import { runSession } from "./session_runner.ts";
+import { isClass, runSession } from "./session_runner.ts";
 import { Stream } from "./stream.ts";
 import { Wake } from "./wake.ts";
 
@@ -64,7 +64,10 @@ export interface RawConnectOptions extends RawOptions {
 export interface RawSession extends AsyncDisposable {
   /** The address of the other side. */
   readonly remote: string;
-  /** The frames that come, or the pieces. They end when the other side sends no more. */
+  /**
+   * The frames that come, or the pieces. They end when the other side sends no more. Where a session
+   * function runs for the connection, it can still send then; else the connection has ended.
+   */
   readonly frames: Stream<Uint8Array>;
   /** Aborted when the connection has ended. */
   readonly signal: AbortSignal;
@@ -99,6 +102,13 @@ export interface RawListener extends AsyncDisposable {
 
 let lastNumber = 0;
 
+interface RawLinkSessionOptions {
+  /** Only tests give it up sooner or later. */
+  stuckMs?: number;
+  /** What runs for it, if anything does. */
+  maker?: SessionMaker<RawSession> | undefined;
+}
+
 /** A {@linkcode RawSession} over a {@linkcode FramedLink}. */
 export class RawLinkSession implements RawSession {
   readonly remote: string;
@@ -112,22 +122,26 @@ export class RawLinkSession implements RawSession {
   readonly #abort = new AbortController();
   readonly #tell: (event: SessionEvent<RawSession>) => void;
   readonly #stuckMs: number;
+  /** A session function runs: at its return the connection ends, whatever the other side does. */
+  readonly #mayLinger: boolean;
+  #hasHeardAll = false;
   readonly #wake = new Wake(() => this.#look());
   #settle!: (event: SessionEvent<RawSession>) => void;
   #waiting = 0;
   #isDeaf = false;
   #isOver = false;
 
-  /** Takes the connection over; its end is told with `tell`. Only tests give it up sooner or later. */
+  /** Takes the connection over; its end is told with `tell`. */
   constructor(
     connection: Connection,
     form: RawForm,
     tell: (event: SessionEvent<RawSession>) => void,
-    { stuckMs = SEND_STUCK_MS } = {},
+    { stuckMs = SEND_STUCK_MS, maker }: RawLinkSessionOptions = {},
   ) {
     this.#form = form;
     this.#tell = tell;
     this.#stuckMs = stuckMs;
+    this.#mayLinger = maker !== undefined && !isClass(maker);
     const { hostname: host, port } = connection.remoteAddr;
     this.remote = formatAddress({ host, port });
     this.frames = new Stream({ taken: ({ length }) => this.#taken(length) });
@@ -150,12 +164,27 @@ export class RawLinkSession implements RawSession {
       this.#judge();
     },
     heard: () => {},
-    sent: () => this.#room.taken(),
+    sent: () => {
+      this.#room.taken();
+      this.#judgeEnd();
+    },
     broken: (_link, reason) => this.#end("us", reason),
     ended: (_link, reason) => this.#end("them", reason),
-    // It may still wait for what we have to say.
-    heardAll: () => this.frames.end(),
+    heardAll: () => {
+      this.frames.end();
+      this.#hasHeardAll = true;
+      this.#judgeEnd();
+    },
   };
+
+  /**
+   * The other side will say nothing more. It may still wait for what a session function has to say; but
+   * whether it has ended its half, or is gone, can't be told from here.
+   */
+  #judgeEnd(): void {
+    if (!this.#hasHeardAll || this.#mayLinger || this.#link.queued > 0) return;
+    this.#end("them", "the other side closed the connection");
+  }
 
   #taken(length: number): void {
     this.#waiting -= length;
@@ -235,7 +264,7 @@ export async function connectRaw(
     }
   });
   if (background) connection.unref?.();
-  const session = new RawLinkSession(connection, raw, (event) => events.tell(event));
+  const session = new RawLinkSession(connection, raw, (event) => events.tell(event), { maker });
   events.tell({ type: "connected", session });
   endWith(signal, () => session.close(), session.signal);
   if (maker !== undefined) void runSession<RawSession & RawLinkSession>(session, maker);
@@ -275,7 +304,7 @@ class RawLinkListener implements RawListener {
     const session = new RawLinkSession(connection, raw, (event) => {
       this.sessions.delete(session);
       this.#port.tell(event);
-    });
+    }, { maker });
     this.sessions.add(session);
     this.#port.tell({ type: "accepted", session });
     void runSession<RawSession & RawLinkSession>(session, maker);

@@ -18,8 +18,8 @@ export interface Closable {
   close(reason?: string): void;
 }
 
-/** Functions can be called, classes can't; their `prototype` tells them apart. */
-function isClass<S>(maker: SessionMaker<S>): maker is SessionClass<S> {
+/** Is it a class? Functions can be called, classes can't; their `prototype` tells them apart. */
+export function isClass<S>(maker: SessionMaker<S>): maker is SessionClass<S> {
   return Object.getOwnPropertyDescriptor(maker, "prototype")?.writable === false;
 }
 

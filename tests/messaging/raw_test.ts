@@ -8,6 +8,8 @@ import {
   type RawSession,
   type SessionEvent,
 } from "../../lib/mod.ts";
+import { RawLinkSession } from "../../lib/messaging/raw.ts";
+import { FakeConnection } from "../support/fake_connection.ts";
 import { eventually, freePort, Stranger } from "../support/messaging.ts";
 import { within } from "../support/line_client.ts";
 
@@ -58,6 +60,60 @@ Deno.test("raw: both ends of the library, large frames, events of both", async (
   await assertRejects(() => session.send("more"), AskError, "has ended");
   await eventually("the server knows", () => server.sessions.size === 0);
   assertEquals(events[0]?.type, "accepted");
+});
+
+Deno.test("raw: who has gone is told of at once, where no session function runs", async () => {
+  const seen: string[] = [];
+  class Visitor {
+    constructor(session: RawSession) {
+      void (async () => {
+        for await (const bytes of session.frames) seen.push(textOf(bytes));
+        seen.push("all was read");
+      })();
+    }
+    [Symbol.dispose]() {
+      seen.push("has gone");
+    }
+  }
+  await using server = await listen("127.0.0.1:0", { raw: "bytes", session: Visitor });
+  const connection = await Deno.connect({ port: Number(server.address.split(":")[1]) });
+  await connection.write(new TextEncoder().encode("hello"));
+  connection.close();
+  await eventually("the class is told", () => seen.includes("has gone"));
+  assertEquals(seen.sort(), ["all was read", "has gone", "hello"]);
+  assertEquals(server.sessions.size, 0);
+
+  // The same where it connects; what it read can still be taken.
+  const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepting = port.accept();
+  const events: string[] = [];
+  const session = await connect(port.addr.port, {
+    raw: "bytes",
+    onEvent: ({ type }) => void events.push(type),
+  });
+  const other = await accepting;
+  await other.write(new TextEncoder().encode("bye"));
+  other.close();
+  const end = await within(session.ended, "the end");
+  assertEquals([end.type, session.signal.aborted], ["abandoned", true]);
+  assertEquals(textOf(await session.frames.next()), "bye");
+  assertEquals(await session.frames.next(), undefined);
+  assertEquals(events, ["connected", "abandoned"]);
+  await assertRejects(() => session.send("more"), AskError, "has ended");
+  port.close();
+});
+
+Deno.test("raw: what waits to be sent is sent before it ends", async () => {
+  const connection = new FakeConnection();
+  connection.takes = 0;
+  const session = new RawLinkSession(connection, "bytes", () => {});
+  void session.send("what was to be said");
+  await connection.until(() => connection.pending > 0);
+  connection.arrives(null);
+  assertEquals(await session.frames.next(), undefined);
+  assertEquals(session.signal.aborted, false);
+  connection.take(connection.pending);
+  assertEquals((await within(session.ended, "the end")).type, "abandoned");
 });
 
 Deno.test("raw: nobody there; a signal ends it; what is no frame ends its connection alone", async () => {
