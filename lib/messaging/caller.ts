@@ -9,10 +9,16 @@ import { distanceOf } from "../link/backoff.ts";
 import { keepUp } from "../link/keep_up.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Address } from "./address.ts";
+import { ConnectionError } from "./ask_error.ts";
 import { Connector } from "./connect.ts";
 import type { LinkSession } from "./link_session.ts";
 import type { News } from "./session.ts";
 import { warn } from "../net/warn.ts";
+
+/** The error of those who waited there. */
+export function hungUp(): ConnectionError {
+  return new ConnectionError("It was hung up while something waited there");
+}
 
 const callers = new Map<string, Caller>();
 
@@ -35,6 +41,7 @@ export class Caller {
   #crowd = 0;
   #keeper: AbortController | undefined;
   #waiting: (() => void)[] = [];
+  #isHungUp = false;
 
   private constructor(connector: Connector) {
     this.#connector = connector;
@@ -82,6 +89,7 @@ export class Caller {
   async #attempt(signal: AbortSignal): Promise<string | undefined> {
     try {
       const session = await this.#connector.once(signal);
+      if (signal.aborted) return void session.close();
       this.reason = undefined;
       this.#session = session;
       session.takeNews = (news, size) => this.#heard(news, size);
@@ -100,10 +108,15 @@ export class Caller {
     return new Set([...this.#takers].map(({ prefix }) => prefix));
   }
 
-  /** The connection, when it is there. To be used while it is kept up. */
+  /**
+   * The connection, when it is there. To be used while it is kept up.
+   *
+   * @throws {ConnectionError} when it is hung up, and the reason of `signal`
+   */
   async session(signal: AbortSignal): Promise<LinkSession> {
     for (;;) {
       signal.throwIfAborted();
+      if (this.#isHungUp) throw hungUp();
       const session = this.#session;
       if (session === undefined) await this.#next(signal);
       else if (session.isOpen) return session;
@@ -155,13 +168,18 @@ export class Caller {
     }
   }
 
-  /** Ends the connection to that address, or all. */
+  #close(): Promise<void> | undefined {
+    callers.delete(this.address);
+    this.#isHungUp = true;
+    this.#keeper?.abort();
+    this.#takers.clear();
+    for (const go of this.#waiting.splice(0)) go();
+    return this.#session?.[Symbol.asyncDispose]();
+  }
+
+  /** Ends the connection to that address, or all. Who waits for one gets an error. */
   static async close(address?: Address | null): Promise<void> {
     const chosen = address === undefined ? [...callers.values()] : [Caller.of(address)];
-    for (const caller of chosen) {
-      callers.delete(caller.address);
-      caller.#takers.clear();
-      await caller.#session?.[Symbol.asyncDispose]();
-    }
+    await Promise.all(chosen.map((caller) => caller.#close()));
   }
 }

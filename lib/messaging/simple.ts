@@ -13,8 +13,7 @@
 import { MAX_NEWS_TOPIC, MAX_NEWS_WAITING, MAX_NEWS_WAITING_BYTES } from "../wire/limits.ts";
 import type { Address } from "./address.ts";
 import { request } from "./asking.ts";
-import { ConnectionError } from "./ask_error.ts";
-import { Caller, type NewsTaker } from "./caller.ts";
+import { Caller, hungUp, type NewsTaker } from "./caller.ts";
 import type { IncomingMessage } from "./incoming_message.ts";
 import { encodeJson, shown } from "./json.ts";
 import { type EndlessOptions, Patience, type WaitOptions, within } from "./patience.ts";
@@ -344,8 +343,9 @@ export async function waitForNews(
 }
 
 /**
- * Closes the connections that these functions keep: those at and to an address, or all. Programs need
- * not call it: what is left open ends with them.
+ * Closes the connections that these functions keep: those at and to an address, or all. What still
+ * waits there, be it to send or to receive, throws a `ConnectionError`. Programs need not call it: what
+ * is left open ends with them.
  */
 export async function hangUp(address?: Address | null): Promise<void> {
   const one = address === undefined ? undefined : Caller.of(address).address;
@@ -366,6 +366,6 @@ async function orNull<T>(promise: Promise<T | undefined>, patience: Patience): P
     if (patience.isOver) return null;
     throw error;
   }
-  if (value === undefined) throw new ConnectionError("It was hung up while something waited there");
+  if (value === undefined) throw hungUp();
   return value;
 }

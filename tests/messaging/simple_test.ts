@@ -18,6 +18,7 @@ import {
 } from "../../lib/mod.ts";
 import { busyDelay } from "../../lib/messaging/asking.ts";
 import type { LinkSession } from "../../lib/messaging/link_session.ts";
+import { COMMAND, REQUEST } from "../../lib/messaging/place.ts";
 import { encodeFrame } from "../../lib/wire/frame_codec.ts";
 import {
   MAX_BODY_BYTES,
@@ -367,6 +368,23 @@ test("who waits for ever when it is hung up is told", async (address) => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   await hangUp();
   await Promise.all(ends);
+});
+
+test("who sends when it is hung up is told, and it is not sent later", async (address) => {
+  const nobody = `127.0.0.1:${freePort()}`;
+  const waits = [sendMessage(nobody, "never"), sendCommand(nobody, "NEVER"), sendMessage(address)];
+  const ends = waits.map((each) => assertRejects(() => each, ConnectionError, "hung up"));
+  await waitForMessage(address);
+  await hangUp();
+  await Promise.all(ends);
+  const place = await listen(nobody, { messages: [REQUEST, COMMAND] });
+  const again = sendMessage(nobody, "again");
+  const first = await place.messages.next();
+  assertEquals(first?.body, "again");
+  await first?.reply("yes");
+  assertEquals(await again, "yes");
+  assertEquals(place.sessions.size, 1, "nobody else came");
+  await place[Symbol.asyncDispose]();
 });
 
 test("what is hung up is that address, and what is waited for from there; nothing else", async (address) => {
