@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { fault } from "../net/warn.ts";
 import { Refusal } from "./ask_error.ts";
 import { type Incoming, IncomingMessage } from "./incoming_message.ts";
 import type { Intake } from "./intake.ts";
@@ -13,8 +13,6 @@ import type { LinkSession } from "./link_session.ts";
 import type { Registered, Registry } from "./registry.ts";
 import type { HandlerFunction, Message } from "./session.ts";
 import type { Stream } from "./stream.ts";
-
-const log = getLogger(["talker", "messaging"]);
 
 /** What a {@linkcode Desk} is made of. */
 export interface DeskOptions {
@@ -68,7 +66,7 @@ export class Desk {
       await message.reply(reply instanceof Promise ? await reply : reply);
     } catch (error) {
       if (error instanceof Refusal) return message.refuse(error.message);
-      log.error('The handler of "{type}" failed: {error}', { type: message.type, error });
+      fault("messaging", `The handler of "${message.type}"`, error);
       const reason = `The program there failed at "${message.type}"`;
       this.#session.refuse(message.id, "failed", reason);
     } finally {
@@ -96,7 +94,7 @@ function isValid({ type }: Registered, body: unknown): boolean {
   try {
     return type.body(body);
   } catch (error) {
-    log.error('The check of "{type}" failed: {error}', { type: type.name, error });
+    fault("messaging", `The check of "${type.name}"`, error);
     return false;
   }
 }

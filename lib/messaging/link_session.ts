@@ -9,8 +9,10 @@ import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Connection } from "../net/transport.ts";
 import { checkWait } from "../net/wait.ts";
+import { warn } from "../net/warn.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import {
+  MAX_BAD_MESSAGES,
   MAX_BODY_BYTES,
   MAX_ENVELOPE_BYTES,
   MAX_NEWS_TOPIC,
@@ -93,6 +95,7 @@ export class LinkSession implements Session {
   /** When the last bytes came: the time of all that is in them. */
   #now = 0;
   #isOpen = false;
+  #refusals = 0;
 
   /** Takes the connection over, and says hello. */
   constructor(connection: Connection, options: LinkSessionOptions) {
@@ -334,10 +337,7 @@ export class LinkSession implements Session {
         return this.takeNews({ topic, data, missed }, size);
       }
       case "refused":
-        return log.warn("{remote} does not take a message: {reason}", {
-          remote: this.remote,
-          reason: action.reason,
-        });
+        return this.#refused(action.reason);
       case "ignore":
         return log.info("From {remote}, passed over: {reason}", {
           remote: this.remote,
@@ -347,6 +347,12 @@ export class LinkSession implements Session {
         this.refusal = action.code;
         return this.#end(action.reason, action.by);
     }
+  }
+
+  /** Not told for ever: the other side may refuse what nobody sent. */
+  #refused(reason: string): void {
+    if (++this.#refusals > MAX_BAD_MESSAGES) return;
+    warn("messaging", `${this.remote} does not take a message: ${reason}`);
   }
 
   /** A message was taken from the inbox. */

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { fault } from "../net/warn.ts";
 import { MAX_EVENTS_WAITING } from "../wire/limits.ts";
 import { Stream } from "./stream.ts";
-
-const log = getLogger(["talker", "messaging"]);
 
 /**
  * What happened. `S` is the kind of session: {@linkcode Session}, or {@linkcode RawSession}.
@@ -57,7 +55,7 @@ export class Events<Event> {
   readonly stream: Stream<Event> = new Stream<Event>({ limit: MAX_EVENTS_WAITING });
   readonly #callback: ((event: Event) => void) | undefined;
 
-  /** What the callback throws is logged. */
+  /** What the callback throws is told. */
   constructor(callback: ((event: Event) => void) | undefined) {
     this.#callback = callback;
   }
@@ -68,7 +66,7 @@ export class Events<Event> {
     try {
       this.#callback?.(event);
     } catch (error) {
-      log.error("onEvent failed: {error}", { error });
+      fault("messaging", "onEvent", error);
     }
   }
 }

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { fault } from "../net/warn.ts";
 import { AskError } from "./ask_error.ts";
 import type { SessionClass, SessionMaker } from "./session.ts";
-
-const log = getLogger(["talker", "messaging"]);
 
 /** What a connection must be able to do. */
 export interface Closable {
@@ -23,7 +21,7 @@ export function isClass<S>(maker: SessionMaker<S>): maker is SessionClass<S> {
   return Object.getOwnPropertyDescriptor(maker, "prototype")?.writable === false;
 }
 
-/** Runs it; what it throws is logged, and ends the connection alone. */
+/** Runs it; what it throws is told, and ends the connection alone. */
 export async function runSession<S>(session: S & Closable, maker: SessionMaker<S>): Promise<void> {
   try {
     if (!isClass(maker)) {
@@ -37,7 +35,7 @@ export async function runSession<S>(session: S & Closable, maker: SessionMaker<S
   } catch (error) {
     // That the other side has gone is no failure of the program here.
     if (error instanceof AskError && error.code === "lost") return session.close();
-    log.error("A session failed: {error}", { error });
+    fault("messaging", "A session", error);
     session.close("the program there failed");
   }
 }
