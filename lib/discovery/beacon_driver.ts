@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 // Of these it can be said whether they keep the program alive.
 import { clearTimeout, setTimeout } from "node:timers";
 import { interfacesFromEnvironment, machineName } from "../net/interfaces.ts";

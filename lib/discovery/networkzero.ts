@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { foldBeaconName } from "../wire/beacon_name.ts";
 import { LocalFault } from "../wire/errors.ts";
 import {

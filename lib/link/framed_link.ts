@@ -6,7 +6,7 @@
  */
 
 import { clearImmediate, setImmediate } from "node:timers";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { formatAddress } from "../net/address.ts";
 import { closeQuietly } from "../net/close.ts";
 import type { Connection } from "../net/transport.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { FramedLink, type LinkOwner } from "../link/framed_link.ts";
 import type { Connection, Endpoint, Listener } from "../net/transport.ts";
 import { MAX_MESH_FRAME } from "../wire/mesh_limits.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import type { MeshDriver } from "./driver.ts";
 import type { NodeId, Random } from "./identity.ts";
 import { type Candidate, type JoinAction, Joiner } from "./joiner.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { type Distance, distanceOf } from "../link/backoff.ts";
 import { Alarm, keepUp } from "../link/keep_up.ts";
 import { formatAddress } from "../net/address.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { RateLimiter } from "../link/rate_limiter.ts";
 import { acceptAll } from "../net/accept.ts";
 import { isFromThisMachine } from "../net/tcp_server.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { acceptAll } from "../net/accept.ts";
 import { formatAddress } from "../net/address.ts";
 import { addressOf, isFromThisMachine, listenTcp } from "../net/tcp_server.ts";

@@ -9,7 +9,7 @@ import { warn } from "../net/warn.ts";
 import { type EncryptionOptions, SecurityError } from "./encryption.ts";
 import { distanceOf } from "../link/backoff.ts";
 import { keepUp } from "../link/keep_up.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import type { Address } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
 import { Connector } from "./connect.ts";

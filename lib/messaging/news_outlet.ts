@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import type { FramedLink } from "../link/framed_link.ts";
 import { MAX_SEND_QUEUED_BYTES } from "../wire/limits.ts";
 import { encodeEnvelope, type Outgoing } from "./envelope.ts";

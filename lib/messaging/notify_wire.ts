@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { Carrier } from "./carrier.ts";
 import type { Outcome } from "../client/host.ts";
 import { harmlessJson } from "../client/harmless.ts";

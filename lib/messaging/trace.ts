@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { visible } from "../wire/text.ts";
 
 const log = getLogger(["talker", "messaging"]);

@@ -104,6 +104,13 @@ class DenoUdpPort implements UdpPort {
   #closed = false;
 
   constructor(options: UdpOptions) {
+    // Deno leaves the function out where it isn't wanted.
+    if (!("listenDatagram" in Deno)) {
+      throw new Error(
+        "Discovery needs UDP: start the program with --unstable-net, " +
+          'or write "unstable": ["net"] into its deno.json',
+      );
+    }
     this.#options = options;
     this.refresh();
   }

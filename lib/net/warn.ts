@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getConfig, getLogger } from "@logtape/logtape";
+import { getConfig, getLogger } from "../log/mod.ts";
 import { stderr } from "node:process";
 import { visible } from "../wire/text.ts";
 

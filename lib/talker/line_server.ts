@@ -6,7 +6,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import { acceptAll } from "../net/accept.ts";
 import type { Connection, Listener } from "../net/transport.ts";
 import type { RemoteFault } from "../wire/errors.ts";

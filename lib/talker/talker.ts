@@ -5,7 +5,7 @@
  * @module
  */
 
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../log/mod.ts";
 import type { Notifications } from "../notify/notifications.ts";
 import { MAX_LINE_BYTES } from "../wire/limits.ts";
 import { decodeText, encodeText, visible } from "../wire/text.ts";

@@ -8,6 +8,7 @@ const root = new URL("../../", import.meta.url);
 
 /** The rooms, each with those it may import from (docs/ARCHITECTURE.md). Its own files always may. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
+  "lib/log": [],
   "lib/wire": [],
   "lib/net": ["lib/wire"],
   "lib/link": ["lib/wire", "lib/net"],
@@ -36,6 +37,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   ".": ["commands", "lib/cli", "lib/wire", "lib"],
 };
+
+/** The room from which all may import. */
+const LOG = "lib/log";
 
 /** Rooms that may use `Deno.*`. */
 const USES_DENO = ["lib/net", "lib/store", "lib/cli", "commands", "."];
@@ -96,7 +100,7 @@ Deno.test("imports: never upwards", async () => {
   for (const [file, targets] of graph) {
     for (const target of targets) {
       const from = room(file), to = room(target);
-      if (from !== to && !(MAY_IMPORT[from] ?? []).includes(to)) {
+      if (from !== to && to !== LOG && !(MAY_IMPORT[from] ?? []).includes(to)) {
         wrong.push(`${file} imports ${target}`);
       }
     }
@@ -128,6 +132,13 @@ Deno.test("Deno.* only where the system is touched, console nowhere in the libra
     if (/\bconsole\./.test(code)) wrong.push(`${file} uses console`);
     if (/\bAbortSignal\.any\b/.test(code)) {
       wrong.push(`${file} uses AbortSignal.any: see anySignal`);
+    }
+    // Programs beside the checkout don't have the import map.
+    if (
+      /^lib\/(?!cli\/)/.test(file) &&
+      /^(import|export|\}).* from "(?!\.|npm:|node:)|\bimport\("(?!\.|npm:)/m.test(code)
+    ) {
+      wrong.push(`${file} imports by the import map: see lib/log/mod.ts`);
     }
     if (/\bDeno\.exit\b/.test(code) && file !== "main.ts") wrong.push(`${file} exits`);
   }
