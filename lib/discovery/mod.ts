@@ -24,7 +24,7 @@ import { warn } from "../net/warn.ts";
 import { BEACON_NAME_FORM, foldBeaconName } from "../wire/beacon_name.ts";
 import { Beacon } from "./beacon.ts";
 import type { Advertised } from "./beacon_types.ts";
-import { AdvertError, type Service, type ServiceEvent } from "./service.ts";
+import { AdvertError, NameTakenError, type Service, type ServiceEvent } from "./service.ts";
 
 export {
   AdvertError,
@@ -188,7 +188,8 @@ export async function advertise(
     stop.signal.throwIfAborted();
   } catch (error) {
     await finish();
-    throw error;
+    const isOwn = error instanceof NameTakenError && [...own].some(({ name }) => name === one.name);
+    throw isOwn ? new NameTakenError(error.taken, error.holder, { own: true }) : error;
   }
   stop.signal.addEventListener("abort", () => void finish(), { once: true });
   void advert.lost.then(() => end());

@@ -61,10 +61,13 @@ export class NameTakenError extends Error {
   /** Who holds it: its addresses tell where. */
   readonly holder: Service;
 
-  /** `taken` is the name, `holder` who answered for it. */
-  constructor(taken: string, holder: Service) {
+  /** `taken` is the name, `holder` who answered for it: `own`, this program itself. */
+  constructor(taken: string, holder: Service, { own = false } = {}) {
     const where = holder.addresses[0] ?? holder.source;
-    super(`The name "${taken}" is taken by ${where}; choose another name, or stop that program`);
+    const advice = own
+      ? `this program itself (${where}); choose another name, or unadvertise("${taken}") first`
+      : `${where}; choose another name, or stop that program`;
+    super(`The name "${taken}" is taken by ${advice}`);
     this.taken = taken;
     this.holder = holder;
   }

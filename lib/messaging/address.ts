@@ -15,7 +15,7 @@ import { shown } from "./json.ts";
 
 /**
  * `host:port`, `[v6]:port`, or only a port: `":4567"`, `4567`. Without a host it is this machine: to
- * connect to, its loopback; to listen at, all its addresses.
+ * connect to, its loopback; to listen at, all its IPv4 addresses (`"[::]:4567"`: those of IPv6, too).
  */
 export type Address = string | number;
 

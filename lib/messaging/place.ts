@@ -97,10 +97,11 @@ export class Place {
    * @throws {ConnectionError} when it can't be listened at
    */
   static async at(address: Address | null): Promise<Place> {
-    const { key, open } = wayTo(address);
-    const known = places.get(key);
+    const at = spotOf(address);
+    const known = places.get(heardAt(at));
     if (known !== undefined) return await known;
-    const place = open().then((listener) => new Place(listener));
+    const { key } = at;
+    const place = open(at).then((listener) => new Place(listener));
     places.set(key, place);
     place.catch(() => {
       // Another may stand there by now.
@@ -111,7 +112,8 @@ export class Place {
 
   /** That place, where there is one already. */
   static async known(address: Address | null): Promise<Place | undefined> {
-    return await places.get(wayTo(address).key);
+    const at = spotOf(address);
+    return await (places.get(heardAt(at)) ?? places.get(narrower(at) ?? ""));
   }
 
   /** Sends news to all who want such, and waits until the system has taken it. */
@@ -139,7 +141,7 @@ export class Place {
 
   /** Closes the place at that address, or all. */
   static async close(address?: Address | null): Promise<void> {
-    const keys = address === undefined ? [...places.keys()] : [wayTo(address).key];
+    const keys = address === undefined ? [...places.keys()] : [heardAt(spotOf(address))];
     for (const key of keys) {
       const place = places.get(key);
       places.delete(key);
@@ -149,25 +151,56 @@ export class Place {
   }
 }
 
+/** Where to listen for an address. */
+interface Spot {
+  readonly host: string;
+  readonly port: number;
+  /** In the one form of it: under that its place is known. */
+  readonly key: string;
+  /** Where all addresses of this machine of that family and port are listened at. */
+  readonly wide: string;
+}
+
 /**
  * Where to listen for an address. One of this machine's own addresses stands for all of them: other
- * boxes may reach it by another, when it has several networks.
+ * boxes may reach it by another, when it has several networks. Its loopback stands for itself: what is
+ * said there is for nobody else.
  */
-function wayTo(address: Address | null): { key: string; open: () => Promise<Listener> } {
-  const { host, port } = listenAt(address);
+function spotOf(address: Address | null): Spot {
+  const { host: given, port } = listenAt(address);
   if (port === 0) {
     throw new ConnectionError("Cannot wait at port 0: nobody would know where; choose a number");
   }
-  const isWide = host === "0.0.0.0" || host === "::";
-  const wide = isWide || isLoopback(host) ? host : host.includes(":") ? "::" : "0.0.0.0";
-  const key = formatAddress({ host: wide, port });
-  return {
-    key,
-    open: async () => {
-      if (wide !== host) mustBeOurs(host, port);
-      return await listen(key, { background: true, messages: [REQUEST, COMMAND] });
-    },
-  };
+  const host = given.toLowerCase() === "localhost" ? "127.0.0.1" : given;
+  const wide = formatAddress({ host: host.includes(":") ? "::" : "0.0.0.0", port });
+  return { host, port, wide, key: isLoopback(host) ? formatAddress({ host, port }) : wide };
+}
+
+/** The key of the place where one hears what is sent to that address, whoever is there. */
+function heardAt({ key, wide }: Spot): string {
+  return !places.has(key) && places.has(wide) ? wide : key;
+}
+
+/** The key of a place at that port where one hears a part of it. */
+function narrower({ port }: Spot): string | undefined {
+  return [...places.keys()].find((key) => key.endsWith(`:${port}`));
+}
+
+async function open(at: Spot): Promise<Listener> {
+  const { host, port, wide, key } = at;
+  const other = narrower(at);
+  if (key === wide && formatAddress({ host, port }) !== wide) mustBeOurs(host, port);
+  try {
+    return await listen(key, { background: true, messages: [REQUEST, COMMAND] });
+  } catch (error) {
+    const isOwn = error instanceof ConnectionError && (error.cause as Error).name === "AddrInUse" &&
+      other !== undefined;
+    if (!isOwn) throw error;
+    const text =
+      `Cannot wait at ${key}: this program waits at ${other} already, and hears no more ` +
+      `than is sent there; hangUp("${other}") first, or use that address`;
+    throw new ConnectionError(text, { cause: error });
+  }
 }
 
 function mustBeOurs(host: string, port: number): void {

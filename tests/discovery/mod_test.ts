@@ -38,7 +38,11 @@ Deno.test({
     assertEquals([first?.name, first?.kind, first?.addresses, rest], [own("hello"), "service", [
       address,
     ], []]);
-    await assertRejects(() => advertise(own("hello"), 4567, { interfaces }), NameTakenError);
+    await assertRejects(
+      () => advertise(own("hello"), 4567, { interfaces }),
+      NameTakenError,
+      `unadvertise("${own("hello")}") first`,
+    );
     await unadvertise(own("hello"));
     await unadvertise(own("hello"));
     assertEquals(await discover(own("hello"), { interfaces, wait: 100 }), null);

@@ -437,6 +437,32 @@ test("an address of this machine stands for all of its addresses", async (addres
   assertEquals(await sent, "heard");
 });
 
+test("forms of one address are one place, and what is wider says what is in its way", async (address) => {
+  const port = address.split(":")[1];
+  // The loopback is narrower than all addresses.
+  const asked = sendMessage(address, "first");
+  const upper = waitForMessage(`LOCALHOST:${port}`);
+  assertEquals((await upper).message, "first");
+  assertEquals(await waitForMessage(address, { wait: 0 }), null);
+  await sendReply(`:${port}`, "by its port");
+  assertEquals(await asked, "by its port");
+  await assertRejects(
+    () => waitForMessage(`:${port}`),
+    ConnectionError,
+    `this program waits at ${address} already`,
+  );
+  await hangUp(`localhost:${port}`);
+  // All addresses are wider than the loopback.
+  const again = sendMessage(address, "second");
+  assertEquals((await waitForMessage(Number(port))).message, "second");
+  assertEquals(await waitForMessage(address, { wait: 0 }), null);
+  assertEquals(await waitForMessage(`localhost:${port}`, { wait: 0 }), null);
+  await sendReply(address, "by its address");
+  assertEquals(await again, "by its address");
+  await hangUp(address);
+  Deno.listen({ hostname: "127.0.0.1", port: Number(port) }).close();
+});
+
 test("a program that waits long is told for what, once", async (address) => {
   const waiting = sendMessage(address, "hello?", { wait: 5_600 });
   assertEquals(await waiting, null);
