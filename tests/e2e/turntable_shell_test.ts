@@ -47,6 +47,21 @@ class Script implements AsyncDisposable {
   }
 }
 
+/** A game, in which these are hit. */
+async function play(
+  controller: Script,
+  start: (script: string) => Script,
+  targets: readonly number[],
+): Promise<void> {
+  assertEquals(await controller.out.next(), "The motor turns at 0.5");
+  const detector = start("detector");
+  await detector.type(targets.map((target) => `${target}\n`).join(""));
+  assertEquals((await detector.ended()).code, 0);
+  let points = 0;
+  const hits = targets.map((target) => `Target ${target} was hit: ${points += target} points`);
+  assertEquals(await controller.ended(), { code: 0, out: [...hits, "The motor stops"] });
+}
+
 for (const first of ["turntable", "controller"]) {
   Deno.test(`the turntable in the shell, the ${first} first`, async () => {
     const name = `test-${crypto.randomUUID().slice(0, 8)}`;
@@ -57,18 +72,8 @@ for (const first of ["turntable", "controller"]) {
     const controller = first === "controller" ? early : start("controller");
     const turntable = first === "turntable" ? early : start("turntable");
     if (first === "controller") await turntable.out.next(/ listening on /);
-    assertEquals(await controller.out.next(), "The motor turns at 0.5");
-    const detector = start("detector");
-    await detector.type("3\n1\n4\n");
-    assertEquals((await detector.ended()).code, 0);
-    assertEquals(await controller.ended(), {
-      code: 0,
-      out: [
-        "Target 3 was hit: 3 points",
-        "Target 1 was hit: 4 points",
-        "Target 4 was hit: 8 points",
-        "The motor stops",
-      ],
-    });
+    await play(controller, start, [3, 1, 4]);
+    // The hits of the first game don't count in the second, those before it is waited for do.
+    await play(start("controller"), start, [1, 5, 9]);
   });
 }

@@ -41,3 +41,16 @@ Deno.test("docs: each program of examples/ is on the page", async () => {
     }
   }
 });
+
+Deno.test("docs: the shell scripts of MESSAGING.md are those of examples/turntable_shell", async () => {
+  const page = await read("docs/MESSAGING.md");
+  const plainly = (script: string) =>
+    script.replace(/^#(?!!).*\n/gm, "").replace(/\$TALKER\b/g, "talker")
+      .replace(/"\$turntable"|"\$\{1:-turntable\}"/g, "turntable");
+  for (const name of ["motor", "controller"]) {
+    const source = plainly(await read(`examples/turntable_shell/${name}.sh`));
+    const lines = source.split("\n").map((line) => line.replace(/ \|\| exit$/, ""))
+      .filter((line) => !/^(#!|: |turntable=)/.test(line));
+    for (const line of lines) assert(page.includes(line), `${name}.sh: ${line}`);
+  }
+});
