@@ -14,6 +14,7 @@ import type { Address } from "./address.ts";
 import { ConnectionError } from "./ask_error.ts";
 import { Connector } from "./connect.ts";
 import { listen, type Listener, type ListenOptions } from "./listen.ts";
+import { Patience, type WaitOptions } from "./patience.ts";
 import type { Handler, Session, SessionMaker } from "./session.ts";
 import type { MessageType } from "./message_type.ts";
 import { Events } from "./session_event.ts";
@@ -83,9 +84,11 @@ export interface Group<Entries extends Record<string, GroupEntry>> extends Async
    * Resolves with the members when all are there: at once, or later. They may be lost again the
    * next moment.
    *
-   * @throws the reason of `signal`, and {@linkcode ConnectionError} when the group is closed
+   * @throws {ConnectionError} when they are not within `wait`, with those that are missing; when the
+   * group is closed
+   * @throws the reason of `signal`
    */
-  ready(options?: { signal?: AbortSignal }): Promise<AllMembers<Entries>>;
+  ready(options?: WaitOptions): Promise<AllMembers<Entries>>;
   /** Ends it, with all its connections. */
   close(): void;
 }
@@ -227,23 +230,28 @@ class KeptGroup<Entries extends Record<string, GroupEntry>> implements Group<Ent
     if (isReady) { for (const { resolve } of [...this.#whenReady]) resolve(); }
   }
 
-  async ready({ signal }: { signal?: AbortSignal } = {}): Promise<AllMembers<Entries>> {
-    signal?.throwIfAborted();
+  async ready(options: WaitOptions = {}): Promise<AllMembers<Entries>> {
+    using patience = new Patience(options);
     if (this.#stop.signal.aborted) throw closedError();
     while (!this.#isReady) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const waiter = { resolve, reject };
-      const abort = () => reject(signal?.reason);
-      signal?.addEventListener("abort", abort);
+      patience.signal.addEventListener("abort", () => {
+        reject(patience.isOver ? this.#missing(options.wait) : patience.signal.reason);
+      }, { once: true });
       this.#whenReady.add(waiter);
       try {
         await promise;
       } finally {
         this.#whenReady.delete(waiter);
-        signal?.removeEventListener("abort", abort);
       }
     }
     return { ...this.#members } as AllMembers<Entries>;
+  }
+
+  #missing(wait = 0): ConnectionError {
+    const names = Object.keys(this.#members).filter((name) => this.#members[name] === null);
+    return new ConnectionError(`Not there within ${wait / 1000} s: ${names.join(", ")}`);
   }
 
   close(): void {

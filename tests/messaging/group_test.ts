@@ -92,6 +92,12 @@ Deno.test("group: its end, wrong addresses, giving up the wait", async () => {
   await eventually("one is there", () => group.members.a !== null);
   const { a } = group.members;
   await assertRejects(() => group.ready({ signal: AbortSignal.timeout(20) }), DOMException);
+  await assertRejects(
+    () => group.ready({ wait: 20 }),
+    ConnectionError,
+    "Not there within 0.02 s: ",
+  );
+  await assertRejects(() => group.ready({ wait: NaN }), RangeError);
   const waiting = group.ready();
   group.close();
   await assertRejects(() => waiting, ConnectionError, "closed");
