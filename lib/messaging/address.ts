@@ -21,7 +21,11 @@ export type Address = string | number;
 
 /** Where null is taken for an address, it is to be told why it is none. */
 function textOf(address: Address | null): string {
-  if (typeof address === "string" || typeof address === "number") return String(address);
+  if (typeof address === "string") return address;
+  if (typeof address === "number") {
+    if (Number.isInteger(address) && address >= 0) return String(address);
+    throw new AddressError(`${address} is no address: a number is a port (0 to 65535)`);
+  }
   if (address === null) {
     throw new AddressError("null is no address: discover() gives null for what it has not found");
   }

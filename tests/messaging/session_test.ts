@@ -257,6 +257,10 @@ Deno.test("connect: nobody there; somebody comes in time; wrong addresses", asyn
   await using _session = await patient;
   await assertRejects(() => connect("kitchen"), AddressError, "discover(");
   await assertRejects(() => connect("1.2.3.4"), AddressError, "no port");
+  for (const number of [1.5, -1, NaN, 65_536]) {
+    await assertRejects(() => connect(number), AddressError, `${number}`);
+    await assertRejects(() => listen(number), AddressError, "(0 to 65535)");
+  }
   await assertRejects(() => connect(server.address, { signal: AbortSignal.abort() }), DOMException);
   const events2: SessionEvent<Session>[] = [];
   await assertRejects(
