@@ -183,7 +183,7 @@ class LinkListener implements Listener {
     return full.length === 0 ? Promise.resolve() : within(Promise.all(full));
   }
 
-  close(reason = "the program there ends"): void {
+  close(reason = "it listens no more"): void {
     this.#port.close(reason);
   }
 

@@ -67,7 +67,7 @@ export class ProgramPort<S> {
       throw error;
     }
     this.address = this.#acceptor.address;
-    endWith(signal, () => this.close("the program there ends"), this.#over.signal);
+    endWith(signal, () => this.close("it listens no more"), this.#over.signal);
   }
 
   /** What happens. */

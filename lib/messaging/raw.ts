@@ -312,7 +312,7 @@ class RawLinkListener implements RawListener {
   }
 
   close(): void {
-    this.#port.close("closed");
+    this.#port.close("it listens no more");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

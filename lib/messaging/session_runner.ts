@@ -36,6 +36,6 @@ export async function runSession<S>(session: S & Closable, maker: SessionMaker<S
     // That the other side has gone is no failure of the program here.
     if (error instanceof AskError && error.code === "lost") return session.close();
     fault("messaging", "A session", error);
-    session.close("the program there failed");
+    session.close("its session failed");
   }
 }
