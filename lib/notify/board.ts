@@ -100,7 +100,7 @@ export class Board implements Notifications {
     this.#notes = new NoteBook(clock, this.memory, this.posted, store);
     const receiptChanged = (entry: Entry) => {
       outlet.receiptChanged?.(entry);
-      this.#desk.changed(entry.notification.id);
+      this.#desk.changed(entry.notification.id, true);
     };
     this.#context = {
       clock,
@@ -349,7 +349,7 @@ export class Board implements Notifications {
     });
   }
 
-  /** Resolves when all that `collect` gives is acknowledged, or after `wait` ms. */
+  /** Resolves when all that `collect` gives is acknowledged or expired, or after `wait` ms. */
   waitForReceipts(id: string, wait: number, collect: () => Receipts): Promise<Receipts> {
     if (wait <= 0) return Promise.resolve(collect());
     const result = this.#desk.wait(id, this.clock.now() + wait, collect);

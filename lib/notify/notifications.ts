@@ -72,6 +72,8 @@ export interface Subscription {
   awaits(id: string): boolean;
   /** Leaves the mode. */
   leave(): void;
+  /** Leaves it for good: what has no name and was not acknowledged will not be any more. */
+  abandon(): void;
 }
 
 /** One topic that is remembered or subscribed to. */
@@ -100,7 +102,7 @@ export interface Notifications {
   readonly last: string | undefined;
   /** Topics, sorted. */
   topics(): TopicCount[];
-  /** Who got it; waits up to `wait` ms for all to acknowledge. Undefined: no such notification. */
+  /** Who got it; waits up to `wait` ms until all have acknowledged, or can't any more. Undefined: no such notification. */
   receipts(id: string, wait: number): Promise<Receipts | undefined>;
   /** Offers that stand, oldest first. */
   offers(): readonly Notification[];

@@ -1,5 +1,5 @@
 /**
- * Questions for receipts that wait until everybody has acknowledged, or their time is over: PURE.
+ * Questions for receipts that wait until nothing can change any more, or their time is over: PURE.
  *
  * @module
  */
@@ -12,7 +12,12 @@ interface Waiting {
   readonly deadline: number;
   readonly collect: () => Receipts;
   readonly resolve: (receipts: Receipts) => void;
+  /** So many may be settled one by one before it is looked at again. */
+  patience: number;
 }
+
+/** Of a crowd so many are settled between two looks, as a part of those who are not: each look takes long. */
+const PATIENCE = 1 / 16;
 
 /** The questions that wait. */
 export class ReceiptDesk {
@@ -31,8 +36,8 @@ export class ReceiptDesk {
   }
 
   /**
-   * Resolves with what `collect` gives as soon as all of it is acknowledged, at the latest at `deadline` (monotonic ms). Ask
-   * {@linkcode changed} to have it looked at again.
+   * Resolves with what `collect` gives as soon as all have acknowledged it, or can't any more, and no server is
+   * silent; at the latest at `deadline` (monotonic ms). Ask {@linkcode changed} to have it looked at again.
    */
   wait(id: string, deadline: number, collect: () => Receipts): Promise<Receipts> {
     const receipts = collect();
@@ -41,18 +46,23 @@ export class ReceiptDesk {
     }
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(id) ?? new Set();
-      this.#waiting.set(id, waiting.add({ id, deadline, collect, resolve }));
+      this.#waiting.set(
+        id,
+        waiting.add({ id, deadline, collect, resolve, patience: patience(receipts) }),
+      );
       this.#count++;
       this.#due = Math.min(this.#due, deadline);
     });
   }
 
-  /** Something became of the notification of this id. */
-  changed(id: string): void {
+  /** Something became of the notification of this id; `isOne`: for one recipient. */
+  changed(id: string, isOne = false): void {
     if (this.#count === 0) return;
     for (const waiting of [...this.#waiting.get(id) ?? []]) {
+      if (isOne && --waiting.patience >= 0) continue;
       const receipts = waiting.collect();
       if (isComplete(receipts)) this.#settle(waiting, receipts);
+      else waiting.patience = patience(receipts);
     }
   }
 
@@ -77,8 +87,17 @@ export class ReceiptDesk {
   }
 }
 
-function isComplete({ receipts }: Receipts): boolean {
-  return receipts.every(({ state }) => state === "acknowledged");
+function isComplete({ receipts, silent }: Receipts): boolean {
+  return silent.length === 0 && receipts.every(isSettled);
+}
+
+function isSettled({ state }: Receipt): boolean {
+  return state === "acknowledged" || state === "expired";
+}
+
+// Less than those who are not settled: nobody is the last one unnoticed.
+function patience({ receipts }: Receipts): number {
+  return Math.floor(receipts.filter((receipt) => !isSettled(receipt)).length * PATIENCE);
 }
 
 /** Sorts receipts as they are shown: by recipient, then by server. */

@@ -35,15 +35,17 @@ export class Session implements Subscription, Listener {
   #takesOld = false;
   #queue = new Queue<Entry>();
   #active = true;
+  /** Nothing will be acknowledged any more. */
+  #isGone = false;
   #resumed = false;
   #draining = false;
   /** Of a nameless one: so many were dropped, and it was not told yet. */
   #lost = 0;
-  // A nameless one's receipts: what was pushed is known by its index, and what of it was not acknowledged.
+  // A nameless one's receipts: the index up to which was pushed, and what of that was not acknowledged.
   #first: number;
   #pushed = 0;
   #end = Infinity;
-  readonly #unacknowledged = new Oldest<number>();
+  readonly #unacknowledged = new Oldest<Entry>();
   #unknownUpTo = 0;
   /** What it acknowledged and asked for again, by index. */
   #acknowledgedBefore: ReadonlySet<number> = new Set();
@@ -69,6 +71,11 @@ export class Session implements Subscription, Listener {
 
   get active(): boolean {
     return this.#active;
+  }
+
+  /** Of a nameless one: how many were not pushed, or not acknowledged. */
+  get unsettled(): number {
+    return this.#queue.size + this.#unacknowledged.size;
   }
 
   /** Asked for, or asked for again: these topics, until then. Nothing is pushed before {@linkcode resume}. */
@@ -200,9 +207,9 @@ export class Session implements Subscription, Listener {
         return;
       }
       this.#pushed = entry.index;
-      this.#unacknowledged.add(entry.index);
+      this.#unacknowledged.add(entry);
       if (this.#unacknowledged.size > this.context.maxPending) {
-        this.#unknownUpTo = this.#unacknowledged.shift()!;
+        this.#unknownUpTo = this.#unacknowledged.shift()!.index;
       }
     } else if (named.pending.has(entry)) named.pending.set(entry, this.number);
     else if (!this.#again.delete(entry) || entry.isForgotten) return;
@@ -238,20 +245,32 @@ export class Session implements Subscription, Listener {
   awaits(id: string): boolean {
     const { named } = this, entry = this.context.memory.get(id);
     if (entry === undefined) return false;
-    if (named === undefined) return this.#unacknowledged.has(entry.index);
+    if (named === undefined) return this.#unacknowledged.has(entry);
     return named.pending.get(entry) === this.number;
   }
 
   /** A nameless session acknowledges. False when it is none of its. */
   acknowledgeHere(entry: Entry): boolean {
+    if (this.#unacknowledged.delete(entry)) {
+      this.context.outlet.receiptChanged?.(entry);
+      return true;
+    }
     const state = this.stateOf(entry);
-    if (state === undefined || state === "expired") return false;
-    if (this.#unacknowledged.delete(entry.index)) this.context.outlet.receiptChanged?.(entry);
-    return true;
+    return state !== undefined && state !== "expired";
   }
 
   leave(): void {
     this.#finish();
+  }
+
+  abandon(): void {
+    this.#finish();
+    if (this.#isGone || this.named !== undefined) return;
+    this.#isGone = true;
+    const { outlet } = this.context;
+    for (const entry of this.#unacknowledged) outlet.receiptChanged?.(entry);
+    for (const entry of this.#queue) outlet.receiptChanged?.(entry);
+    this.#queue = new Queue();
   }
 
   /** The mode ends, not by its own wish. */
@@ -276,8 +295,8 @@ export class Session implements Subscription, Listener {
       }
       this.#overflow.clear();
       this.#again.clear();
+      this.#queue = new Queue();
     }
-    this.#queue = new Queue();
     this.host.ended(this);
   }
 
@@ -288,8 +307,9 @@ export class Session implements Subscription, Listener {
     if (this.#isBefore(entry)) return undefined;
     if (entry.droppedFor?.has(this)) return "expired";
     if (this.#acknowledgedBefore.has(index)) return "acknowledged";
-    if (index > this.#pushed) return this.#active ? "queued" : "expired";
-    if (this.#unacknowledged.has(index) || index <= this.#unknownUpTo) return "delivered";
-    return "acknowledged";
+    // Who only left the mode can ask for it with `since`.
+    if (index > this.#pushed) return this.#isGone ? "expired" : "queued";
+    if (!this.#unacknowledged.has(entry) && index > this.#unknownUpTo) return "acknowledged";
+    return this.#isGone ? "expired" : "delivered";
   }
 }

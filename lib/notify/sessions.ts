@@ -7,19 +7,23 @@
 import type { BoardContext } from "./context.ts";
 import type { Named } from "./named.ts";
 import type { Subscriber } from "./notifications.ts";
+import { Queue } from "../wire/queue.ts";
 import { Session, type SessionHost } from "./session.ts";
 
 /** Sessions are looked at no more often than this for those whose time is over, in milliseconds. */
 const LOOK_EVERY_MS = 100;
-/** Nameless sessions that ended and stand in receipts. */
-const MAX_FORMER = 256;
+/** Nameless sessions that ended stand in receipts while what they take is not more than this in all: 10,000 at the most. */
+const MAX_FORMER_SIZE = 100_000;
+/** What each takes, beside one for each notification that it has not acknowledged. */
+const FORMER_SIZE = 10;
 
 /** The sessions, each by its subscriber. */
 export class Sessions implements Iterable<Session> {
   readonly #context: BoardContext;
   readonly #acknowledge: SessionHost["acknowledge"];
   readonly #all = new Map<Subscriber, Session>();
-  #former: Session[] = [];
+  readonly #former = new Queue<{ readonly session: Session; readonly size: number }>();
+  #formerSize = 0;
   #numbers = 0;
   #due = Infinity;
 
@@ -40,7 +44,7 @@ export class Sessions implements Iterable<Session> {
 
   /** The nameless ones that may have got a notification on `topic`, those included that ended lately. */
   *nameless(topic: string): Generator<Session> {
-    yield* this.#former;
+    for (const { session } of this.#former) yield session;
     for (const listener of this.#context.index.match(topic)) {
       if (listener instanceof Session) yield listener;
     }
@@ -64,8 +68,10 @@ export class Sessions implements Iterable<Session> {
   #ended(session: Session): void {
     if (this.#all.get(session.subscriber) === session) this.#all.delete(session.subscriber);
     if (session.named !== undefined) return;
-    this.#former.push(session);
-    if (this.#former.length > 2 * MAX_FORMER) this.#former = this.#former.slice(-MAX_FORMER);
+    const size = FORMER_SIZE + session.unsettled;
+    this.#former.push({ session, size });
+    this.#formerSize += size;
+    while (this.#formerSize > MAX_FORMER_SIZE) this.#formerSize -= this.#former.shift()!.size;
     this.#context.outlet.listenersChanged?.();
   }
 

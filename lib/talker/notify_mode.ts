@@ -63,7 +63,9 @@ export class NotifyMode implements Subscriber {
     const subscription = notifications.subscribe(this, options);
     const before = this.#subscription;
     if (before !== undefined && before !== subscription) {
-      this.#former = [before, ...this.#former].slice(0, MAX_FORMER_SUBSCRIPTIONS);
+      const former = [before, ...this.#former];
+      for (const one of former.splice(MAX_FORMER_SUBSCRIPTIONS)) one.abandon();
+      this.#former = former;
     }
     this.#subscription = subscription;
     this.#active = true;
@@ -83,6 +85,13 @@ export class NotifyMode implements Subscriber {
     this.#active = false;
     this.#subscription?.leave();
     this.#talker.tune(this.#session);
+  }
+
+  /** The session is over: it leaves the mode, and acknowledges nothing any more. */
+  close(): void {
+    this.leave();
+    this.#subscription?.abandon();
+    for (const former of this.#former) former.abandon();
   }
 
   /** Acknowledges a notification; false when there is no such for this session. */

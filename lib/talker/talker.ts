@@ -398,7 +398,7 @@ export class Talker {
 
   #unlist(session: Session): void {
     const { state } = session;
-    session.mode?.leave();
+    session.mode?.close();
     this.roster.remove(session);
     if (state === "service") return;
     this.mesh?.presence(undefined);

@@ -71,7 +71,7 @@ export class Queue<T> implements Iterable<T> {
  * assertEquals([set.shift(), set.size], ["b", 1]);
  * ```
  */
-export class Oldest<T> {
+export class Oldest<T> implements Iterable<T> {
   readonly #items = new Set<T>();
   // In their order; also those that were deleted and have not been passed over.
   #order = new Queue<T>();
@@ -108,6 +108,11 @@ export class Oldest<T> {
     const item = this.#order.shift();
     if (item !== undefined) this.#items.delete(item);
     return item;
+  }
+
+  /** The items, in no order that is promised. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.values();
   }
 
   #settle(): void {

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Board } from "../../lib/notify/board.ts";
 import { MemoryNotificationStore } from "../../lib/notify/memory_store.ts";
+import type { Receipts } from "../../lib/notify/notifications.ts";
 import { MAX_OFFERS } from "../../lib/wire/limits.ts";
 import { HOUR, restart, setUp } from "./board_rig.ts";
 import { HandClock, Reader } from "./reader.ts";
@@ -129,6 +130,44 @@ Deno.test("board: receipts wait until all have acknowledged, or for the time tha
     "acknowledged",
   ]);
   assertEquals(board.due > 50_000, true);
+});
+
+Deno.test("board: what a nameless one was pushed can be acknowledged until its connection is gone", async () => {
+  const { board, say } = setUp();
+  const [left, gone, slow] = ["left", "gone", "slow"].map((nick) => new Reader(nick).enter(board));
+  slow!.takes = false;
+  const { id } = say("a", "1")[0]!;
+  const states = (receipts: Receipts | undefined) =>
+    receipts?.receipts.map(({ recipient, state }) => `${recipient} ${state}`);
+  for (const reader of [left, gone, slow]) reader!.subscription!.leave();
+  const waits = board.receipts(id, 60_000);
+  const now = states(await board.receipts(id, 0));
+  assertEquals(now, ["gone delivered", "left delivered", "slow queued"]);
+  left!.ack();
+  gone!.subscription!.abandon();
+  slow!.subscription!.abandon();
+  slow!.subscription!.abandon();
+  assertEquals(states(await waits), ["gone expired", "left acknowledged", "slow expired"]);
+  left!.subscription!.abandon();
+  assertEquals(states(await board.receipts(id, 0))?.[1], "left acknowledged");
+});
+
+Deno.test("board: a crowd that comes back to the mode again and again stays in the receipts", async () => {
+  const { board, say } = setUp();
+  const readers = Array.from({ length: 600 }, (_, i) => new Reader(`r${i}`).enter(board));
+  const { id } = say("a", "1")[0]!;
+  for (let turn = 0; turn < 5; turn++) {
+    for (const reader of readers) {
+      if (turn === 0) reader.ack();
+      reader.subscription!.leave();
+      reader.enter(board);
+    }
+  }
+  const receipts = (await board.receipts(id, 0))!.receipts;
+  assertEquals([receipts.length, new Set(receipts.map(({ state }) => state))], [
+    600,
+    new Set(["acknowledged"]),
+  ]);
 });
 
 Deno.test("board: offers are posted, listed, withdrawn, and announced on their topic", () => {

@@ -21,6 +21,7 @@ export class FakeSubscription implements Subscription {
   readonly as: string | undefined;
   readonly unknownSince: boolean;
   active = true;
+  abandoned = false;
   queue: Notification[] = [];
   readonly pushed = new Map<string, Notification>();
   readonly acknowledged = new Set<string>();
@@ -73,6 +74,11 @@ export class FakeSubscription implements Subscription {
 
   leave(): void {
     this.active = false;
+  }
+
+  abandon(): void {
+    this.active = false;
+    this.abandoned = true;
   }
 
   end(why: Parameters<Subscriber["ended"]>[0]): void {

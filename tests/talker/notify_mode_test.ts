@@ -194,6 +194,7 @@ Deno.test("notify: who leaves, or is thrown out, is no subscriber any more", () 
   room.talker.leave(gone.session);
   eve.say("/kill bob");
   assertEquals(board.subscriptions.map(({ active }) => active), [false, false]);
+  assertEquals(board.subscriptions.map(({ abandoned }) => abandoned), [true, true]);
   assertEquals(bob.got().slice(-1), ["You were disconnected by an operator"]);
   assertEquals(eve.say("/publish x 1").slice(-1), ["Published n.1 to 0 subscribers"]);
 });

@@ -173,7 +173,7 @@ const receipts: Command = {
   name: "receipts",
   parameters: "ID [wait=S]",
   summary: "who got a notification, and who acknowledged it",
-  details: ["wait=S: answered when all have acknowledged, after S seconds at the latest."],
+  details: ["wait=S: answered when all have acknowledged or can't, after S seconds at the latest."],
   work: "question",
   run(context) {
     const { notifications } = context.talker;
@@ -220,7 +220,7 @@ async function showReceipts(
   if (silent.length > 0) reply(`No answer from: ${silent.join(", ")}`, { silent });
   return {};
 
-  /** As soon as all have acknowledged. Who leaves doesn't wait for others: it is told how it stands. */
+  /** As soon as nothing can change any more. Who leaves doesn't wait for others: it is told how it stands. */
   async function awaited(): Promise<Receipts | undefined> {
     const leaves = Promise.withResolvers<void>();
     const forget = session.whenQuitting(leaves.resolve);
