@@ -352,6 +352,11 @@ export class MeshNode {
     return this.#membership.topology.record(id)?.name ?? this.#broadcast.nameOf(id);
   }
 
+  /** In which life a node can be reached, if it can. */
+  incarnationOf(id: NodeId): number | undefined {
+    return this.#membership.incarnationOf(id);
+  }
+
   /** Writes down what a node is called that said something: {@linkcode nameOf} knows it after a restart. */
   keepName(id: NodeId, name: string): void {
     this.#broadcast.keepName(id, name);

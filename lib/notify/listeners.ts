@@ -19,6 +19,8 @@ import { parsePattern } from "../wire/topic.ts";
 
 /** Sessions that want the same. */
 interface Group {
+  /** Their server's id. */
+  readonly server: string;
   readonly count: number;
   readonly patterns: readonly string[];
 }
@@ -41,7 +43,7 @@ export function encodeListeners(sessions: Iterable<readonly string[]>): Uint8Arr
   return encodeText(`{"topics":[${groups.join()}]}`);
 }
 
-function parseListeners(payload: Uint8Array): Group[] | undefined {
+function parseListeners(server: string, payload: Uint8Array): Group[] | undefined {
   const value = payload.length > 2 * MAX_LISTENER_BYTES ? undefined : decodeJson(payload);
   if (!isObject(value) || !Array.isArray(value.topics)) return undefined;
   if (value.topics.length > MAX_LISTENER_SETS) return undefined;
@@ -55,7 +57,7 @@ function parseListeners(payload: Uint8Array): Group[] | undefined {
     for (const pattern of patterns) {
       if (typeof pattern !== "string" || parsePattern(pattern) !== pattern) return undefined;
     }
-    groups.push({ count, patterns: patterns as string[] });
+    groups.push({ server, count, patterns: patterns as string[] });
   }
   return groups;
 }
@@ -67,7 +69,7 @@ export class Listeners {
 
   /** A server (its id) told who listens there. False when that makes no sense, or is too much. */
   set(server: string, payload: Uint8Array): boolean {
-    const groups = parseListeners(payload);
+    const groups = parseListeners(server, payload);
     if (groups === undefined) return false;
     this.delete(server);
     for (const group of groups) {
@@ -91,5 +93,12 @@ export class Listeners {
     let count = 0;
     for (const group of this.#index.match(topic)) count += group.count;
     return count;
+  }
+
+  /** The servers (their ids) on which somebody listens to a topic. */
+  servers(topic: string): ReadonlySet<string> {
+    const servers = new Set<string>();
+    for (const { server, count } of this.#index.match(topic)) if (count > 0) servers.add(server);
+    return servers;
   }
 }

@@ -1,13 +1,16 @@
 /**
  * Receipts from the whole mesh. Each server is asked what it knows of a notification's recipients, and, when the
  * asker wants to wait, tells until then that something changed; then it is asked again. So nobody asks without
- * need, nothing is flooded, and a crowd that acknowledges costs no more answers than can be given.
+ * need, nothing is flooded, and a crowd that acknowledges costs no more answers than can be given. Servers on which
+ * somebody was counted when it was published here, and those that told of recipients, are not forgotten when they
+ * are lost: they are named until they come back.
  *
  * @module
  */
 
 import type { DirectMessage, DirectRequest, GatherResult } from "../mesh/context.ts";
 import { MAX_RECEIPT_WATCHES } from "../wire/limits.ts";
+import { type Audience, Audiences, type Known, type Life } from "./audience.ts";
 import type { Board, BoardReceipt } from "./board.ts";
 import { NOTIFY_KIND } from "./kinds.ts";
 import { decodeJson, encodeJson, isId, isKey } from "./messages.ts";
@@ -23,14 +26,14 @@ const OVERTAKE_MS = 500;
 /** That something changed is told so much later, in milliseconds: for all changes till then. */
 const TELL_AFTER_MS = 25;
 
+/** A server that did not answer is asked again after this, in ms. */
+const RETRY_MS = 1_000;
+
 /** A server is asked again a ms later for so many recipients that it told: that takes it some part of that. */
 const RECIPIENTS_PER_MS = 100;
 
 /** Of two servers that know different things of a named recipient the one is right that knows more. */
 const RANK: Record<ReceiptState, number> = { queued: 0, expired: 1, delivered: 2, acknowledged: 3 };
-
-/** What one server knows. */
-type Known = readonly BoardReceipt[];
 
 interface Watch {
   readonly id: string;
@@ -41,9 +44,19 @@ interface Watch {
 
 interface Query {
   readonly id: string;
-  /** By the ids of the servers. */
-  readonly answers: Map<string, Known>;
+  /** When its asker waits no more, in monotonic ms. */
+  readonly until: number;
+  readonly audience: Audience;
+  /** Servers (their ids) that have not answered. */
+  readonly silent: Set<string>;
+  /** Some other server knows the notification. */
+  isKnown: boolean;
+  /** Those that are silent will be asked again. */
+  isRetrying: boolean;
 }
+
+/** What became of asking servers: what they know, undefined where one doesn't know the notification. */
+type Answers = ReadonlyMap<Life, Known | undefined>;
 
 /** How the receipts of a mesh are made. */
 export interface MeshReceiptsOptions {
@@ -57,7 +70,10 @@ export interface MeshReceiptsOptions {
 /** Asks for receipts, and answers. */
 export class MeshReceipts {
   readonly #options: MeshReceiptsOptions;
-  readonly #queries = new Set<Query>();
+  readonly #audiences = new Audiences();
+  /** Questions of this server's clients, by id of the notification. */
+  readonly #queries = new Map<string, Set<Query>>();
+  #asked = 0;
   /** Servers that are asked again (`ID NODE`), and whether something changed there meanwhile. */
   readonly #asking = new Map<string, boolean>();
   /** Who waits for changes, by id of the notification. */
@@ -66,7 +82,6 @@ export class MeshReceipts {
   readonly #changed = new Set<string>();
   /** Questions about what has not arrived yet. */
   readonly #held = new Map<string, (() => void)[]>();
-  #asked = 0;
 
   /** Registers with the mesh. */
   constructor(options: MeshReceiptsOptions) {
@@ -79,59 +94,78 @@ export class MeshReceipts {
 
   // ---------------------------------------------------------------- asking
 
+  /** A notification was published here, and somebody was counted on these servers (their ids). */
+  published(id: string, servers: Iterable<string>): void {
+    const { node } = this.#options.mesh;
+    const lives: Life[] = [];
+    for (const server of servers) if (server !== node.identity.id) lives.push(this.#lifeOf(server));
+    this.#audiences.published(id, lives);
+  }
+
   /** Who got it. Undefined: nobody knows such a notification. */
   async ask(id: string, wait: number): Promise<Receipts | undefined> {
-    const { mesh, board } = this.#options;
+    const { mesh: { node }, board } = this.#options;
     if (!isId(id)) return undefined;
-    if (this.#asked >= MAX_RECEIPT_WATCHES) return this.#collect({ id, answers: new Map() }, []);
-    const deadline = board.clock.now() + wait;
-    const query: Query = { id, answers: new Map() };
-    this.#queries.add(query);
-    this.#asked++;
+    const query: Query = {
+      id,
+      until: board.clock.now() + wait,
+      audience: this.#audiences.use(id),
+      silent: new Set(node.reachable().filter((other) => other !== node.identity.id)),
+      isKnown: false,
+      isRetrying: false,
+    };
+    const queries = this.#queries.get(id) ?? new Set();
     try {
-      const silent = await this.#gather(query, wait);
-      const names = silent.map((node) => mesh.node.nameOf(node) ?? node).sort();
-      if (board.memory.get(id) === undefined && query.answers.size === 0) return undefined;
-      const left = Math.max(0, deadline - board.clock.now());
-      let last = this.#collect(query, names);
+      if (this.#asked >= MAX_RECEIPT_WATCHES) return this.#collect(query);
+      this.#queries.set(id, queries.add(query));
+      this.#asked++;
+      await this.#gather(query, wait);
+      if (board.memory.get(id) === undefined && !query.isKnown) return undefined;
+      if (wait > 0) this.#retry(query);
+      const left = Math.max(0, query.until - board.clock.now());
+      let last = this.#collect(query);
       // Who is done before everybody was asked may have overlooked somebody: hence not earlier.
-      return await board.waitForReceipts(id, left, () => last = this.#collect(query, names, last));
+      return await board.waitForReceipts(id, left, () => last = this.#collect(query, last));
     } finally {
-      this.#queries.delete(query);
-      this.#asked--;
+      if (queries.delete(query)) this.#asked--;
+      if (queries.size === 0 && this.#queries.get(id) === queries) this.#queries.delete(id);
+      this.#audiences.release(id);
     }
   }
 
-  /** Asks all others; gives those that did not answer. */
-  #gather(query: Query, wait: number): Promise<readonly string[]> {
+  #lifeOf(id: string): Life {
     const { node } = this.#options.mesh;
-    const targets = node.reachable().filter((id) => id !== node.identity.id);
+    // None has the number 0: it is lost.
+    return { node: id, incarnation: node.incarnationOf(id) ?? 0, name: node.nameOf(id) ?? id };
+  }
+
+  /** Asks all others. */
+  #gather({ id, silent, audience: { answered } }: Query, wait: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#question(query.id, wait, targets, (known, silent) => {
-        for (const [from, receipts] of known) {
-          // What it was asked for again since then is newer.
-          if (!query.answers.has(from)) query.answers.set(from, receipts);
-        }
-        resolve(silent);
+      this.#question(id, wait, [...silent], (answers) => {
+        // What a server was asked for again since then is newer.
+        this.#heard(id, answers, answered);
+        resolve();
       });
     });
   }
 
-  /** Asks servers what they know; `take` also gets those that did not answer. */
+  /** Asks servers what they know; `take` gets it from those that answered. */
   #question(
     id: string,
     wait: number,
     targets: readonly string[],
-    take: (known: ReadonlyMap<string, Known>, silent: readonly string[]) => void,
+    take: (answers: Answers) => void,
   ): void {
     const payload = encodeJson({ id, wait: Math.round(wait) });
-    const finished = ({ answers, silent }: GatherResult) => {
-      const known = new Map<string, Known>();
-      for (const [from, answer] of answers) {
-        const receipts = parseKnown(decodeJson(answer), id);
-        if (receipts !== undefined) known.set(from, receipts);
+    const lives = targets.map((target) => this.#lifeOf(target));
+    const finished = ({ answers }: GatherResult) => {
+      const heard = new Map<Life, Known | undefined>();
+      for (const life of lives) {
+        const answer = answers.get(life.node);
+        if (answer !== undefined) heard.set(life, parseKnown(decodeJson(answer), id));
       }
-      take(known, silent);
+      take(heard);
     };
     try {
       this.#options.mesh.now((node, now) => {
@@ -140,17 +174,46 @@ export class MeshReceipts {
     } catch (error) {
       // Too many questions are under way.
       if (!(error instanceof RangeError)) throw error;
-      take(new Map(), targets);
+      take(new Map());
     }
   }
 
+  #heard(id: string, answers: Answers, after?: number): void {
+    for (const query of this.#queries.get(id) ?? []) {
+      for (const [{ node }, known] of answers) {
+        query.silent.delete(node);
+        if (known !== undefined) query.isKnown = true;
+      }
+    }
+    this.#audiences.change(id, (audience) => {
+      for (const [life, known] of answers) {
+        if (known !== undefined) audience.answer(life, known, after);
+      }
+    });
+  }
+
+  // Who did not answer may have been busy, or stopped for a moment.
+  #retry(query: Query): void {
+    if (query.isRetrying || query.silent.size === 0) return;
+    query.isRetrying = true;
+    const { after, mesh: { node } } = this.#options;
+    after(RETRY_MS, () => {
+      query.isRetrying = false;
+      if (this.#queries.get(query.id)?.has(query) !== true) return;
+      for (const silent of query.silent) {
+        if (node.incarnationOf(silent) !== undefined) this.#askAgain(query.id, silent);
+      }
+      this.#retry(query);
+    });
+  }
+
   /** `before`: what was known when it was not forgotten yet. */
-  #collect(query: Query, silent: readonly string[], before?: Receipts): Receipts {
-    const here = this.#options.board.receiptsHere(query.id);
-    if (here === undefined && before !== undefined && query.answers.size === 0) return before;
+  #collect({ id, audience, silent }: Query, before?: Receipts): Receipts {
+    const here = this.#options.board.receiptsHere(id);
+    if (here === undefined && before !== undefined && audience.answered === 0) return before;
     const receipts: Receipt[] = [];
     const named = new Map<string, BoardReceipt>();
-    for (const known of [here ?? [], ...query.answers.values()]) {
+    for (const known of [here ?? [], ...audience.known()]) {
       for (const receipt of known) {
         const { recipient, server, state, key } = receipt;
         if (key === undefined) receipts.push({ recipient, server, state });
@@ -168,7 +231,35 @@ export class MeshReceipts {
     for (const { recipient, server, state } of named.values()) {
       receipts.push({ recipient, server, state });
     }
-    return { receipts: sortReceipts(receipts), silent };
+    return { receipts: sortReceipts(receipts), silent: this.#silent(audience, silent) };
+  }
+
+  // Those that can be reached and don't answer, and those on whose word it depends.
+  #silent(audience: Audience, silent: ReadonlySet<string>): string[] {
+    const { node } = this.#options.mesh;
+    const names = new Map<string, string>();
+    for (const id of silent) {
+      if (node.incarnationOf(id) !== undefined) names.set(id, node.nameOf(id) ?? id);
+    }
+    const isThere = (life: Life) => node.incarnationOf(life.node) === life.incarnation;
+    for (const { node: id, name } of audience.missing(isThere)) names.set(id, name);
+    return [...names.values()].sort();
+  }
+
+  /** A server (its id) can be reached again, perhaps in another life: who waits asks it. */
+  reachable(node: string): void {
+    for (const [id, queries] of this.#queries) {
+      for (const query of queries) {
+        query.silent.add(node);
+        this.#retry(query);
+      }
+      this.#askAgain(id, node);
+    }
+  }
+
+  /** A server can't be reached any more. */
+  unreachable(): void {
+    for (const id of this.#queries.keys()) this.#options.board.receiptsChanged(id);
   }
 
   // Something changed on a server.
@@ -179,18 +270,18 @@ export class MeshReceipts {
 
   // All that it knows: who missed one change has it with the next one. It is asked once at a time.
   #askAgain(id: string, from: string): void {
-    if (![...this.#queries].some((query) => query.id === id)) return;
+    const queries = this.#queries.get(id);
+    if (queries === undefined) return;
     const key = `${id} ${from}`;
     if (this.#asking.has(key)) return void this.#asking.set(key, true);
     this.#asking.set(key, false);
-    this.#question(id, 0, [from], (known) => {
-      const receipts = known.get(from);
-      if (receipts !== undefined) {
-        for (const query of this.#queries) if (query.id === id) query.answers.set(from, receipts);
-        this.#options.board.receiptsChanged(id);
-      }
-      const pause = Math.ceil((receipts?.length ?? 0) / RECIPIENTS_PER_MS);
-      this.#options.after(pause, () => {
+    const { board, after } = this.#options;
+    const until = Math.max(...[...queries].map((query) => query.until));
+    this.#question(id, Math.max(0, until - board.clock.now()), [from], (answers) => {
+      this.#heard(id, answers);
+      board.receiptsChanged(id);
+      const [known] = answers.values();
+      after(Math.ceil((known?.length ?? 0) / RECIPIENTS_PER_MS), () => {
         const isStale = this.#asking.get(key);
         this.#asking.delete(key);
         if (isStale) this.#askAgain(id, from);
@@ -238,7 +329,7 @@ export class MeshReceipts {
   #watch(watch: Watch): void {
     const watches = this.#watches.get(watch.id) ?? [];
     const at = watches.findIndex(({ from }) => from === watch.from);
-    if (at >= 0) watches[at] = watch;
+    if (at >= 0) watches[at] = { ...watch, until: Math.max(watch.until, watches[at]!.until) };
     else if (this.#watching >= MAX_RECEIPT_WATCHES) {
       this.#sweep();
       if (this.#watching >= MAX_RECEIPT_WATCHES) return;

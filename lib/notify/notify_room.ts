@@ -115,10 +115,14 @@ export class NotifyRoom implements Notifications {
     node.observe(NOTIFY_KIND.changes, { delivered: (delivery) => this.#changed(delivery) });
     node.observe(NOTIFY_KIND.listeners, { stateChanged: (change) => this.#listening(change) });
     driver.watch({
-      reachable: (id) => this.#sync.reachable(id),
+      reachable: (id) => {
+        this.#sync.reachable(id);
+        this.#receipts.reachable(id);
+      },
       unreachable: (id) => {
         this.#listeners.delete(id);
         this.#sync.unreachable(id);
+        this.#receipts.unreachable();
       },
       gap: () => this.#sync.missed(),
     });
@@ -258,7 +262,9 @@ export class NotifyRoom implements Notifications {
     const { id, incarnation } = this.#driver.node.identity;
     const payload = encodeNotification(written);
     const { first } = this.#driver.publish(NOTIFY_KIND.notification, [payload], written.time);
-    return board.published(written, { stream: `${id}.${incarnation}`, sequence: first });
+    const stamp = { stream: `${id}.${incarnation}`, sequence: first };
+    this.#receipts.published(formatId(stamp), this.#listeners.servers(what.topic));
+    return board.published(written, stamp);
   }
 
   hasSubscriber(name: string): boolean {

@@ -266,6 +266,8 @@ export const MAX_EARLY_ACKNOWLEDGEMENTS = 10_000;
 export const MAX_OFFERS = 1_000;
 /** Questions for receipts, of this server's clients and of other servers, that wait at a time. */
 export const MAX_RECEIPT_WATCHES = 10_000;
+/** Servers and recipients there, of the latest notifications, that are remembered for receipts: about 20 MB. */
+export const MAX_AUDIENCE_SIZE = 100_000;
 /** Bytes of one answer when two servers compare what they remember: small enough for what is live to wait behind it. */
 export const MAX_SYNC_BYTES = 256 * KIB;
 
