@@ -55,6 +55,8 @@ interface Item {
   readonly topic: string;
   readonly text: string;
   id: string | undefined;
+  /** How many subscribers there were; undefined where the server does not say. */
+  subscribers?: number | undefined;
   /** A question about it is under way. */
   asking: boolean;
   /** When the next question is due. */
@@ -232,6 +234,7 @@ export class Publisher {
     this.#host.published(published);
     if (this.#options.needAck === undefined) return;
     item.id = published.id;
+    item.subscribers = published.subscribers;
     this.#watched.add(item);
     this.#ask(item);
   }
@@ -245,7 +248,7 @@ export class Publisher {
     const left = this.#isStopping ? 0 : Math.floor((this.#deadline - now) / 100) / 10;
     const seconds = Math.max(0, Math.min(left, this.#options.needAck === "all" ? WAIT_S : 1));
     const isLast = now >= this.#deadline;
-    const receipts = new Receipts(id);
+    const receipts = new Receipts(id, item.subscribers);
     this.caller.ask(`/receipts ${id}${seconds > 0 ? ` wait=${seconds}` : ""}`, {
       reply: (reply) => receipts.add(reply),
       done: (answer) => {

@@ -39,14 +39,23 @@ export class Receipts {
     expired: 0,
   };
 
-  /** Receipts of which nothing is known yet. */
-  constructor(id: string) {
+  readonly #subscribers: number;
+  #isCounted = false;
+
+  /** Receipts of which nothing is known yet; `subscribers`: so many there were when it was published. */
+  constructor(id: string, subscribers?: number) {
     this.id = id;
+    this.#subscribers = countIn(subscribers);
   }
 
   /** How many recipients there are. */
   get recipients(): number {
     return RECEIPT_STATES.reduce((sum, state) => sum + this.counts[state], 0);
+  }
+
+  /** Of so many subscribers nothing is known: they can't have acknowledged. */
+  get unknown(): number {
+    return Math.max(0, this.#subscribers - this.recipients);
   }
 
   /** A line of the answer; one that is none is passed over. */
@@ -60,6 +69,7 @@ export class Receipts {
       const names = silent.filter((name): name is string => typeof name === "string");
       this.silent.push(...names.slice(0, MAX_RECEIPTS_TAKEN - this.silent.length).map(harmless));
     } else if (typeof raw.recipients === "number") {
+      this.#isCounted = true;
       for (const state of RECEIPT_STATES) this.counts[state] = countIn(raw[state]);
     }
   }
@@ -67,7 +77,8 @@ export class Receipts {
   /** There are as many acknowledgements as are needed. */
   isEnough(needed: NeedAck): boolean {
     if (needed !== "all") return this.counts.acknowledged >= needed;
-    return this.silent.length === 0 && this.counts.acknowledged === this.recipients;
+    return this.#isCounted && this.silent.length === 0 && this.unknown === 0 &&
+      this.counts.acknowledged === this.recipients;
   }
 
   /** Not all have acknowledged, and nobody will any more. */
@@ -77,22 +88,25 @@ export class Receipts {
   }
 }
 
-/** Receipts as a table for people: the counts, each recipient, and who did not answer. */
-export function receiptsText({ id, recipients, counts, receipts, silent }: Receipts): string {
-  const told = (["acknowledged", "delivered", "queued", "expired"] as const)
+/** Receipts as a table for people: the counts, each recipient, who did not answer, and who is missing. */
+export function receiptsText(told: Receipts): string {
+  const { id, recipients, counts, receipts, silent, unknown } = told;
+  const states = (["acknowledged", "delivered", "queued", "expired"] as const)
     .map((state) => `${counts[state]} ${state}`);
   const names = receipts.map(({ recipient, server }) => `${recipient}@${server}`);
   const width = Math.max(0, ...names.map((name) => name.length));
   return [
-    `${id}: ${recipients} recipients, ${told.join(", ")}`,
+    `${id}: ${recipients} recipients, ${states.join(", ")}`,
     ...receipts.map(({ state }, index) => `  ${(names[index] ?? "").padEnd(width)}  ${state}`),
     ...(silent.length === 0 ? [] : [`No answer from: ${silent.join(", ")}`]),
+    ...(unknown === 0 ? [] : [`Subscribers of whom nothing is known: ${unknown}`]),
   ].join("\n");
 }
 
 /** Receipts as one line of JSON. */
-export function receiptsJson({ id, recipients, counts, receipts, silent }: Receipts): string {
-  return harmlessJson({ type: "receipts", id, recipients, ...counts, receipts, silent });
+export function receiptsJson(told: Receipts): string {
+  const { id, recipients, counts, receipts, silent, unknown } = told;
+  return harmlessJson({ type: "receipts", id, recipients, ...counts, receipts, silent, unknown });
 }
 
 function isState(value: unknown): value is ReceiptState {

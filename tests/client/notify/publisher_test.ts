@@ -25,11 +25,11 @@ function answer(rig: PublisherRig, tag: string, states: States, silent: string[]
 }
 
 /** Publishes one, and gives the tag of the question for its receipts. */
-function publishOne(rig: PublisherRig, question: string): string {
+function publishOne(rig: PublisherRig, question: string, subscribers = 1): string {
   rig.publish("three");
   rig.endInput();
   rig.greet();
-  rig.ok(rig.asked("/publish hits three"), { id: "k.1.1", subscribers: 2 });
+  rig.ok(rig.asked("/publish hits three"), { id: "k.1.1", subscribers });
   return rig.asked(question);
 }
 
@@ -166,6 +166,7 @@ Deno.test("When the time is up the last word is asked for, and acknowledgements 
       { recipient: "bob", server: "kitchen", state: "acknowledged" },
     ],
     silent: ["attic", "cell\u{FFFD}ar"],
+    unknown: 0,
   });
 });
 
@@ -188,7 +189,7 @@ Deno.test("What has expired will never be acknowledged: there is nothing to wait
 
 Deno.test("Nobody subscribed: that is all, but not one", () => {
   const all = new PublisherRig({ needAck: "all", timeoutMs: 5000 });
-  answer(all, publishOne(all, "/receipts k.1.1 wait=5"), {});
+  answer(all, publishOne(all, "/receipts k.1.1 wait=5", 0), {});
   assertEquals([all.outcome, all.publisher.isMissing], [{ is: "done" }, false]);
 
   const one = new PublisherRig({ needAck: 1, timeoutMs: 2000 });
@@ -199,6 +200,43 @@ Deno.test("Nobody subscribed: that is all, but not one", () => {
     for (const { tag } of one.take()) answer(one, tag, {});
   }
   assertEquals([one.outcome, one.publisher.isMissing], [{ is: "done" }, true]);
+});
+
+Deno.test("Fewer are known than it was published to: that is not all, though it may be enough", () => {
+  const rig = new PublisherRig({ needAck: "all", timeoutMs: 1000 });
+  const first = publishOne(rig, "/receipts k.1.1 wait=1", 2);
+  answer(rig, first, { ann: "acknowledged" });
+  assertEquals(rig.outcome, undefined, "it may turn up yet");
+  rig.pass(1000);
+  answer(rig, rig.asked("/receipts k.1.1"), { ann: "acknowledged" });
+  assertEquals([rig.outcome, rig.publisher.isMissing], [{ is: "done" }, true]);
+  const [receipts] = rig.receipts;
+  assertEquals(receiptsText(receipts!).split("\n").slice(1), [
+    "  ann@kitchen  acknowledged",
+    "Subscribers of whom nothing is known: 1",
+  ]);
+  assertEquals(JSON.parse(receiptsJson(receipts!)).unknown, 1);
+
+  const one = new PublisherRig({ needAck: 1, timeoutMs: 1000 });
+  answer(one, publishOne(one, "/receipts k.1.1 wait=1", 2), { ann: "acknowledged" });
+  assertEquals([one.outcome, one.publisher.isMissing], [{ is: "done" }, false]);
+
+  // Who came later asked for what was before: that is nobody too many.
+  const more = new PublisherRig({ needAck: "all", timeoutMs: 1000 });
+  const both = { ann: "acknowledged", bob: "acknowledged" } as const;
+  answer(more, publishOne(more, "/receipts k.1.1 wait=1", 1), both);
+  assertEquals([more.outcome, more.publisher.isMissing], [{ is: "done" }, false]);
+});
+
+Deno.test("A server that says nothing about recipients has not said that there are none", () => {
+  for (const subscribers of [0, 2]) {
+    const rig = new PublisherRig({ needAck: "all", timeoutMs: 1000 });
+    rig.ok(publishOne(rig, "/receipts k.1.1 wait=1", subscribers));
+    assertEquals(rig.outcome, undefined);
+    rig.pass(1000);
+    rig.ok(rig.asked("/receipts k.1.1"));
+    assertEquals([rig.outcome, rig.publisher.isMissing], [{ is: "done" }, true]);
+  }
 });
 
 Deno.test("After a loss it asks again who has acknowledged, and publishes nothing twice", () => {
