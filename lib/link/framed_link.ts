@@ -5,11 +5,11 @@
  * @module
  */
 
-import { clearImmediate, setImmediate } from "node:timers";
 import { getLogger } from "../log/mod.ts";
 import { formatAddress } from "../net/address.ts";
 import { closeQuietly } from "../net/close.ts";
 import type { Connection } from "../net/transport.ts";
+import { endOfTurn, type Turn } from "../net/turn.ts";
 import { RemoteFault } from "../wire/errors.ts";
 import { FRAME_HEADER_BYTES, FrameDecoder, writeFrameHeader } from "../wire/frame_codec.ts";
 
@@ -62,8 +62,8 @@ export class FramedLink {
   #queued = 0;
   #buffer = new Uint8Array(SMALL_BYTES);
   #writing = false;
-  #armed: ReturnType<typeof setImmediate> | undefined;
-  #nextTurn: ReturnType<typeof setImmediate> | undefined;
+  #armed: Turn | undefined;
+  #nextTurn: Turn | undefined;
   #paused = false;
   #resume: (() => void) | undefined;
   #closing = false;
@@ -106,7 +106,7 @@ export class FramedLink {
     this.#queued += this.#header + body.length;
     if (this.#writing || this.#armed !== undefined) return;
     // What is sent in one turn of the event loop goes out together.
-    this.#armed = setImmediate(() => {
+    this.#armed = endOfTurn(() => {
       this.#armed = undefined;
       if (!this.#writing) void this.#write();
     });
@@ -135,8 +135,8 @@ export class FramedLink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearImmediate(this.#armed);
-    clearImmediate(this.#nextTurn);
+    this.#armed?.cancel();
+    this.#nextTurn?.cancel();
     clearTimeout(this.#late);
     this.#settleClosed();
     this.#queue = [];
@@ -175,7 +175,7 @@ export class FramedLink {
       while (!this.#closed) {
         if (read >= READ_PER_TURN) {
           read = 0;
-          await new Promise<void>((resolve) => this.#nextTurn = setImmediate(resolve));
+          await new Promise<void>((resolve) => this.#nextTurn = endOfTurn(resolve));
         }
         const count = await this.#connection.read(buffer);
         if (count === null) {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import type { Delivery, StateChange } from "../mesh/observers.ts";
+import { endOfTurn } from "../net/turn.ts";
 import { decodeText } from "../wire/text.ts";
 import { Board, type BoardOptions, type Publication } from "./board.ts";
 import type { BoardClock } from "./context.ts";
@@ -48,7 +48,7 @@ export interface NotifyRoomOptions extends Pick<BoardOptions, "store" | "limits"
   readonly clock?: BoardClock;
   /** Is told when {@linkcode NotifyRoom.due} came nearer, also by something that came from the mesh. */
   readonly dueChanged?: () => void;
-  /** Calls something at the end of the turn. @default setImmediate */
+  /** Calls something at the end of the turn. @default `endOfTurn` */
   readonly later?: (action: () => void) => void;
   /** Calls something after some ms. @default setTimeout */
   readonly after?: After;
@@ -77,7 +77,7 @@ export class NotifyRoom implements Notifications {
   constructor(options: NotifyRoomOptions) {
     const { driver, clock = SYSTEM_CLOCK, store, limits, dueChanged } = options;
     this.#driver = driver;
-    const later = options.later ?? ((action) => void setImmediate(action));
+    const later = options.later ?? ((action) => void endOfTurn(action));
     this.#later = (action) => later(() => this.#stopped || action());
     this.#after = options.after ?? timeout;
     this.board = new Board({

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import type { MeshStore } from "../mesh/store.ts";
+import { endOfTurn } from "../net/turn.ts";
 import type { NotificationStore } from "../notify/store.ts";
 import { MAX_UNWRITTEN_BYTES } from "../wire/limits.ts";
 import { StoreError } from "./error.ts";
@@ -197,7 +197,7 @@ export class Store implements AsyncDisposable {
   #cutSoon(): void {
     if (this.#isCutting) return;
     this.#isCutting = true;
-    setImmediate(() => {
+    endOfTurn(() => {
       this.#isCutting = false;
       this.#cut();
     });

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { getLogger } from "../log/mod.ts";
 import { acceptAll } from "../net/accept.ts";
 import type { Connection, Listener } from "../net/transport.ts";
+import { endOfTurn } from "../net/turn.ts";
 import type { RemoteFault } from "../wire/errors.ts";
 import { Admission } from "./admission.ts";
 import { ClientConnection } from "./client_connection.ts";
@@ -302,7 +302,7 @@ export class LineServer {
   #arm(): void {
     if (this.#armed || this.#isOver) return;
     this.#armed = true;
-    setImmediate(this.#round);
+    endOfTurn(this.#round);
   }
 
   readonly #round = (): void => {

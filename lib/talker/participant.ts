@@ -5,7 +5,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { endOfTurn } from "../net/turn.ts";
 import { MAX_NICK_CHARACTERS, MAX_QUEUED_BYTES, MIB } from "../wire/limits.ts";
 import { decodeText, visible } from "../wire/text.ts";
 import type { Mesh } from "./mesh.ts";
@@ -95,7 +95,7 @@ export class Participant {
   #arm(): void {
     if (this.#isArmed || this.#isClosed) return;
     this.#isArmed = true;
-    setImmediate(() => {
+    endOfTurn(() => {
       this.#isArmed = false;
       if (!this.#isClosed) this.flush();
     });

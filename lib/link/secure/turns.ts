@@ -5,7 +5,7 @@
  * @module
  */
 
-import { clearImmediate, setImmediate } from "node:timers";
+import { endOfTurn, type Turn } from "../../net/turn.ts";
 import { HANDSHAKE_PAUSE_MS, MAX_UNPROVEN_PER_ADDRESS } from "../../wire/limits.ts";
 
 /** Who takes turns. */
@@ -21,7 +21,7 @@ export class Turns<T extends TurnTaker> {
   readonly #active = new Set<T>();
   /** For each address how many of those there are. */
   readonly #ofAddress = new Map<string, number>();
-  #computed: ReturnType<typeof setImmediate> | undefined;
+  #computed: Turn | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #isPausing = false;
   #closed = false;
@@ -51,7 +51,7 @@ export class Turns<T extends TurnTaker> {
   /** No more turns. */
   close(): void {
     this.#closed = true;
-    clearImmediate(this.#computed);
+    this.#computed?.cancel();
     clearTimeout(this.#pause);
     for (const { reject } of this.#waiting.values()) reject(new Error("No more turns are given"));
     this.#waiting.clear();
@@ -73,9 +73,7 @@ export class Turns<T extends TurnTaker> {
     turn.resolve();
     this.#isPausing = true;
     // The pause begins when what is computed now is done.
-    this.#computed = setImmediate(() => {
-      // Deno 2.4 calls one that was cleared in the very turn in which it was due.
-      if (this.#closed) return;
+    this.#computed = endOfTurn(() => {
       this.#pause = setTimeout(() => this.#next(), HANDSHAKE_PAUSE_MS);
     });
   }
