@@ -78,9 +78,11 @@ export class Broadcast {
     this.log = new Log(limits, store && ((batch) => store.evict(batch)));
     this.sync = new Sync(context, this.seen, this.tree, {
       gap: (stream, to, isPast) => this.#declareGap(stream, to, isPast),
+      release: (stream) => this.#skipTo(stream, stream.next),
     });
     if (store) this.#load(store);
-    this.#own = this.seen.open(this.seen.hear(self.id, 0, context.now, true), self.incarnation)!;
+    const own = this.seen.hear(self.id, self.incarnation, context.now);
+    this.#own = this.seen.open(own, self.incarnation)!;
   }
 
   #load(store: MeshStore): void {
@@ -88,18 +90,28 @@ export class Broadcast {
     const { marks, batches, names } = store.load();
     for (const { origin, name } of names) this.#names.set(origin, name);
     for (const mark of marks) {
-      const origin = this.seen.hear(mark.origin, mark.incarnation, now, true);
+      const origin = this.seen.hear(mark.origin, mark.incarnation, now);
+      // The first thing that was heard of it left a mark.
+      origin.firstIncarnation = Math.min(origin.firstIncarnation, mark.incarnation);
       const stream = this.seen.open(origin, mark.incarnation);
       if (stream === undefined) continue;
       stream.next = mark.next;
       stream.pastNext = mark.pastNext;
       stream.pastEnd = mark.pastEnd;
-      stream.hasNews = true;
     }
     for (const { batch, age } of batches) {
       const stream = this.seen.get(batch.origin, batch.incarnation);
       if (stream !== undefined) this.log.append(stream.segments, batch, now - age);
     }
+  }
+
+  /** Something of an origin was heard, if no message: from now on, also after a restart, what it says is news. */
+  hear(id: NodeId, incarnation: number): void {
+    const isNew = this.seen.origin(id) === undefined;
+    const origin = this.seen.hear(id, incarnation, this.context.now);
+    if (!isNew || this.store === undefined) return;
+    const stream = this.seen.open(origin, incarnation);
+    if (stream !== undefined) this.#mark(stream);
   }
 
   /** What an origin is called, as it was written down. */
@@ -142,7 +154,6 @@ export class Broadcast {
   #say(batch: Batch): void {
     const stream = this.#own;
     stream.next = batch.last + 1;
-    stream.hasNews = true;
     stream.lastProgress = this.context.now;
     this.#keep(stream, batch, false);
     this.tree.push(stream, batch, null);
@@ -166,16 +177,14 @@ export class Broadcast {
     }
     const isNew = this.seen.origin(batch.origin) === undefined;
     const origin = this.seen.hear(batch.origin, batch.incarnation, now);
-    const isNewStream = !origin.streams.has(batch.incarnation);
     const stream = this.seen.open(origin, batch.incarnation);
     if (stream === undefined) {
       counters.duplicates += batch.count;
       return;
     }
-    if (this.seen.isFormerLife(stream)) this.seen.markPast(stream, batch.last);
-    else if (isNewStream && (isNew || this.seen.isMeeting(stream, now))) {
-      this.seen.markPast(stream, batch.first - 1);
-    }
+    if (this.seen.isFormerLife(stream) || (isNew && isReply)) {
+      this.seen.markPast(stream, batch.last);
+    } else if (isNew) this.seen.markPast(stream, batch.first - 1);
     const result = this.seen.accept(stream, batch, now);
     if (isReply) {
       this.sync.replied(link);
@@ -186,6 +195,7 @@ export class Broadcast {
         if (!isReply) this.tree.fed(stream, link);
         this.#accepted(stream, result.parts, batch, link);
         this.sync.noteAhead(stream, link, batch.last);
+        this.sync.progressed(stream);
         break;
       case "waiting":
         this.sync.noteAhead(stream, link, batch.last);
@@ -207,7 +217,7 @@ export class Broadcast {
       const batch = part.batch === received ? received.owned() : part.batch;
       this.#keep(stream, batch, part.past);
       this.context.counters.relayed++;
-      this.tree.push(stream, batch, source);
+      this.tree.push(stream, batch, part.waited ? null : source);
     }
   }
 
@@ -241,7 +251,12 @@ export class Broadcast {
       return;
     }
     this.context.counters.missed += to - stream.next + 1;
-    const parts = this.seen.skipTo(stream, to + 1, this.context.now);
+    this.#skipTo(stream, to + 1);
+  }
+
+  // Goes on at `next`, with what waits there.
+  #skipTo(stream: Stream, next: number): void {
+    const parts = this.seen.skipTo(stream, next, this.context.now);
     if (this.store !== undefined) this.#mark(stream);
     this.#accepted(stream, parts, null, null);
   }
@@ -286,6 +301,7 @@ export class Broadcast {
   #serveRange(link: Link, range: StreamRange, budget: number, lacks: Lack[]): number {
     const { origin, incarnation, from, to } = range;
     const stream = this.seen.get(origin, incarnation);
+    if (stream !== undefined) this.tree.announceFormer(stream);
     let sent = 0;
     let at = from;
     for (const batch of stream?.segments.range(from, to) ?? []) {
@@ -326,7 +342,7 @@ export class Broadcast {
       if (entry.head > 0) entries.push(entry);
     }
     if (entries.length > 0) this.context.send(link, { type: "iHave", entries });
-    this.sync.announced(link, grafts, false);
+    this.sync.announced(link, grafts);
   }
 
   /** The peer does not want these streams pushed. */

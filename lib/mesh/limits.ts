@@ -27,11 +27,6 @@ export interface MeshLimits {
    * (When no peer did, they may be behind a cut, and are waited for until `retentionAge`.)
    */
   readonly gapAfter: number;
-  /**
-   * A node that was first heard of less than this ago is still being met: what others announce
-   * of it is past, not news. As long as the links of a starting node take to come up.
-   */
-  readonly firstMeeting: number;
 }
 
 /** The defaults of {@linkcode MeshLimits}. */
@@ -44,7 +39,6 @@ export const DEFAULT_LIMITS: MeshLimits = {
   incarnations: 256,
   pendingBytes: 16 * 1024 * 1024,
   gapAfter: 10_000,
-  firstMeeting: 3_000,
 };
 
 /** Ms between announcements on a lazy link: batches them, and bounds how long a dead branch is unnoticed. */

@@ -87,7 +87,7 @@ export class MeshNode {
     );
     this.#membership = new Membership(context, this.#observers, {
       newerLife: (id, incarnation) => this.#links.newerLife(id, incarnation),
-      heard: (id, incarnation) => void this.#broadcast.seen.hear(id, incarnation, context.now),
+      heard: (id, incarnation) => this.#broadcast.hear(id, incarnation),
       lost: (lost) => {
         const nodes = new Set(lost);
         this.#routes.lost(nodes);
@@ -177,7 +177,7 @@ export class MeshNode {
         return broadcast.received(link, message.batch, true);
       case "iHave":
       case "summary":
-        return broadcast.sync.announced(link, message.entries, message.type === "summary");
+        return broadcast.sync.announced(link, message.entries);
       case "want":
         return broadcast.serve(link, message.request, message.ranges);
       case "end":

@@ -39,6 +39,7 @@ export class Plumtree {
 
   /** Sends messages on to everybody but the link they came from. */
   push(stream: Stream, batch: Batch, source: Link | null): void {
+    this.announceFormer(stream);
     const { lazy, ahead } = stream;
     const { body, first, last } = batch;
     for (const link of this.context.up.values()) {
@@ -136,6 +137,14 @@ export class Plumtree {
   /** A stream was forgotten. */
   forget(stream: Stream): void {
     this.#fresh.delete(stream);
+  }
+
+  /** Messages of a stream are about to be sent: who gets them is told before what there is of former lives. */
+  announceFormer({ origin, incarnation }: Stream): void {
+    if (origin.streams.size === 1 || this.#fresh.size === 0) return;
+    for (const stream of origin.streams.values()) {
+      if (stream.incarnation < incarnation && this.#fresh.has(stream)) return this.announce();
+    }
   }
 
   /** Announces on the lazy links what was accepted since the last time. */

@@ -4,28 +4,29 @@
  * after a day as after a second; memory is bounded by the number of origins.
  *
  * A stream has two cursors. `next` is the lowest sequence that has not been delivered as news.
- * What was said before this node first heard of the origin is *past*: the range `pastNext` to
- * `pastEnd`, fetched beside the news and delivered to the history only.
+ * What was said before this node first heard of the origin, in whichever life, is *past*: the range
+ * `pastNext` to `pastEnd`, fetched beside the news and delivered to the history only.
  */
 import type { Batch } from "../wire/mesh_batch.ts";
 import type { NodeId } from "../wire/mesh_bytes.ts";
 import type { Holding } from "../wire/mesh_message.ts";
 import type { Link } from "./links.ts";
 import type { MeshLimits } from "./limits.ts";
+import { mustWait } from "./lives.ts";
 import { SegmentList } from "./log.ts";
 
 /** One origin, with its lives. */
 export interface Origin {
   readonly id: NodeId;
-  /** When it was first heard of; −Infinity when it was known before the start. */
-  readonly firstHeard: number;
   /** The life in which it was first heard of: all of the lives before are past. */
-  readonly firstIncarnation: number;
+  firstIncarnation: number;
   /** When something of it was last heard, to about a minute. */
   lastHeard: number;
   /** Lives below this one are too old to be told apart, and count as seen. */
   floor: number;
   readonly streams: Map<number, Stream>;
+  /** How many of its lives lack something: those that the sync looks after. */
+  behind: number;
 }
 
 /** What is known of one life of one origin. */
@@ -36,11 +37,9 @@ export class Stream {
   pastNext = 1;
   /** Highest sequence of the past; below `pastNext` when nothing of it is missing. */
   pastEnd = 0;
-  /** Whether something was delivered as news: the past then can't grow. */
-  hasNews = false;
   /** Retained messages. */
   readonly segments = new SegmentList();
-  /** Messages that wait for an earlier one, in order, possibly overlapping. */
+  /** Messages that wait for an earlier one, or for a former life, in order, possibly overlapping. */
   pending: Batch[] = [];
   /** Where the stream comes from along the tree. */
   parent: Link | null = null;
@@ -96,6 +95,8 @@ export type Acceptance =
 export interface AcceptedPart {
   readonly batch: Batch;
   readonly past: boolean;
+  /** It came before, and waited: whoever sent what is accepted now need not have it. */
+  readonly waited: boolean;
 }
 
 const DUPLICATE: Acceptance = { type: "duplicate" };
@@ -151,17 +152,17 @@ export class Seen {
   }
 
   /** Something of the origin was heard: makes it known, and remembers when. */
-  hear(id: NodeId, incarnation: number, now: number, known = false): Origin {
+  hear(id: NodeId, incarnation: number, now: number): Origin {
     let origin = this.#origins.get(id);
     if (origin === undefined) {
       if (this.#origins.size >= this.limits.origins) this.#forgetOldest();
       origin = {
         id,
-        firstHeard: known ? -Infinity : now,
-        firstIncarnation: known ? 0 : incarnation,
+        firstIncarnation: incarnation,
         lastHeard: now,
         floor: 0,
         streams: new Map(),
+        behind: 0,
       };
       this.#origins.set(id, origin);
     } else if (now - origin.lastHeard > 60_000) {
@@ -182,7 +183,7 @@ export class Seen {
     origin.streams.set(incarnation, stream);
     if (origin.streams.size > this.limits.incarnations) {
       const oldest = Math.min(...origin.streams.keys());
-      this.#dropPending(origin.streams.get(oldest)!);
+      this.dropPending(origin.streams.get(oldest)!);
       origin.streams.delete(oldest);
       origin.floor = oldest + 1;
       if (oldest === incarnation) return undefined;
@@ -196,14 +197,11 @@ export class Seen {
     return origin.id === this.self || stream.incarnation < origin.firstIncarnation;
   }
 
-  /** Whether the backlog that is announced now was said before this node met the origin. */
-  isMeeting(stream: Stream, now: number): boolean {
-    return !stream.hasNews && now - stream.origin.firstHeard < this.limits.firstMeeting;
-  }
-
   /** Everything up to `head` is past. */
   markPast(stream: Stream, head: number): void {
     if (head < stream.next) return;
+    // What was delivered before is not fetched again.
+    if (stream.pastNext > stream.pastEnd) stream.pastNext = stream.next;
     stream.pastEnd = head;
     stream.next = head + 1;
     this.#trimPending(stream);
@@ -221,28 +219,29 @@ export class Seen {
         if (last < stream.next) return WAITING; // The past is fetched in order: not kept.
       } else {
         const end = Math.min(last, stream.pastEnd);
-        parts.push({ batch: batch.slice(stream.pastNext, end), past: true });
+        parts.push({ batch: batch.slice(stream.pastNext, end), past: true, waited: false });
         stream.pastNext = end + 1;
       }
     }
     if (last >= stream.next) {
-      if (batch.first > stream.next) {
+      if (batch.first > stream.next || mustWait(stream)) {
         this.#wait(stream, batch);
-        return WAITING;
+        if (parts.length === 0) return WAITING;
+      } else {
+        parts.push({ batch: batch.slice(stream.next, last), past: false, waited: false });
+        stream.next = last + 1;
+        this.#drain(stream, parts);
       }
-      parts.push({ batch: batch.slice(stream.next, last), past: false });
-      this.#advance(stream, last + 1);
-      this.#drain(stream, parts);
     }
     if (parts.length === 0) return DUPLICATE;
     stream.lastProgress = now;
     return { type: "accepted", parts };
   }
 
-  /** Gives up what is missing before `next`; what waited behind it is to be delivered. */
+  /** Gives up what is missing before `next`, if anything; what waited behind it is to be delivered. */
   skipTo(stream: Stream, next: number, now: number): AcceptedPart[] {
     const parts: AcceptedPart[] = [];
-    if (next > stream.next) this.#advance(stream, next);
+    if (next > stream.next) stream.next = next;
     this.#drain(stream, parts);
     stream.lastProgress = now;
     return parts;
@@ -253,9 +252,10 @@ export class Seen {
     return stream.pending[0]?.first;
   }
 
-  #advance(stream: Stream, next: number): void {
-    stream.next = next;
-    stream.hasNews = true;
+  /** Drops what waits: it is fetched again. */
+  dropPending(stream: Stream): void {
+    for (const batch of stream.pending) this.#pendingBytes -= batch.body.length;
+    stream.pending = [];
   }
 
   #wait(stream: Stream, batch: Batch): void {
@@ -276,8 +276,8 @@ export class Seen {
       const batch = pending[taken++]!;
       this.#pendingBytes -= batch.body.length;
       if (batch.last < stream.next) continue;
-      parts.push({ batch: batch.slice(stream.next, batch.last), past: false });
-      this.#advance(stream, batch.last + 1);
+      parts.push({ batch: batch.slice(stream.next, batch.last), past: false, waited: true });
+      stream.next = batch.last + 1;
     }
     if (taken > 0) pending.splice(0, taken);
   }
@@ -290,15 +290,10 @@ export class Seen {
     });
   }
 
-  #dropPending(stream: Stream): void {
-    for (const batch of stream.pending) this.#pendingBytes -= batch.body.length;
-    stream.pending = [];
-  }
-
   #forgetOldest(): void {
     for (const origin of this.#origins.values()) {
       if (origin.id === this.self || this.hooks.isPresent(origin.id)) continue;
-      for (const stream of origin.streams.values()) this.#dropPending(stream);
+      for (const stream of origin.streams.values()) this.dropPending(stream);
       this.#origins.delete(origin.id);
       this.forgotten++;
       this.hooks.forgotten(origin);

@@ -15,14 +15,17 @@ import {
   REPAIR_AFTER,
 } from "./limits.ts";
 import type { Link } from "./links.ts";
+import { isAwaited, lags, mustWait } from "./lives.ts";
 import { announcementOf, holds, idOf, type Plumtree } from "./plumtree.ts";
 import { FIRST_TOKEN, Seeks } from "./seeks.ts";
-import type { Seen, Stream } from "./seen.ts";
+import type { Origin, Seen, Stream } from "./seen.ts";
 
 /** What the sync causes elsewhere. */
 export interface SyncHooks {
   /** What is missing, up to `to`, is given up: of the past, or of the news. */
   gap(stream: Stream, to: number, isPast: boolean): void;
+  /** Messages that waited for a former life need not wait any more. */
+  release(stream: Stream): void;
 }
 
 /** Fetches what is missing. */
@@ -52,35 +55,42 @@ export class Sync {
   /** Tells a new peer everything that we know to exist. */
   sendSummary(link: Link): void {
     let entries: Announcement[] = [];
+    let before: Origin | undefined;
     for (const stream of this.seen.streams()) {
       if (stream.have < 1) continue;
-      entries.push(announcementOf(stream));
-      if (entries.length === LIST_CHUNK) {
+      // All lives of an origin are in one list: so the first that is heard of it tells all its past.
+      if (entries.length >= LIST_CHUNK && stream.origin !== before) {
         this.context.send(link, { type: "summary", entries });
         entries = [];
       }
+      entries.push(announcementOf(stream));
+      before = stream.origin;
     }
     if (entries.length > 0) this.context.send(link, { type: "summary", entries });
   }
 
   /**
-   * A peer announced something. A summary speaks of a backlog: of an origin that this node is just
-   * meeting it is past, and the other peers are told before they get any of it.
+   * A peer announced something. What the first list that names an origin tells of it is past: the other
+   * peers are told before they get any of it. All that is told later is news.
    */
-  announced(link: Link, entries: readonly Announcement[], isSummary: boolean): void {
+  announced(link: Link, entries: readonly Announcement[]): void {
     const { now, self } = this.context;
     const told: Announcement[] = [];
+    const met = new Set<Origin>();
     for (const entry of entries) {
       if (entry.origin === self.id && entry.incarnation >= self.incarnation) continue;
-      const origin = this.seen.origin(entry.origin) ??
-        this.seen.hear(entry.origin, entry.incarnation, now);
+      let origin = this.seen.origin(entry.origin);
+      if (origin === undefined) {
+        origin = this.seen.hear(entry.origin, entry.incarnation, now);
+        met.add(origin);
+      }
       const stream = this.seen.open(origin, entry.incarnation);
       if (stream === undefined) continue;
-      const isPast = this.seen.isFormerLife(stream) ||
-        (isSummary && this.seen.isMeeting(stream, now));
-      if (isPast && entry.head >= stream.next) {
+      const isMet = met.has(origin);
+      if (isMet) origin.firstIncarnation = Math.max(origin.firstIncarnation, entry.incarnation);
+      if ((isMet || this.seen.isFormerLife(stream)) && entry.head >= stream.next) {
         this.seen.markPast(stream, entry.head);
-        if (isSummary) told.push(entry);
+        told.push(announcementOf(stream));
       }
       this.#noteHolding(stream, link, entry);
     }
@@ -107,6 +117,7 @@ export class Sync {
     const isFirst = stream.ahead.size === 0;
     stream.ahead.set(link, { head, lackFrom, lackTo });
     if (!isFirst) return;
+    if (!this.#behind.has(stream)) stream.origin.behind++;
     this.#behind.add(stream);
     const { now } = this.context;
     const { parent } = stream;
@@ -119,17 +130,29 @@ export class Sync {
   /** A link is gone: what it was asked for is asked elsewhere. */
   linkDown(link: Link): void {
     this.#cancel(link);
+    const held = [...this.#behind].filter(mustWait);
     for (const stream of this.#behind) {
       stream.ahead.delete(link);
       stream.lacks.delete(link);
       if (stream.search?.link === link) stream.search = null;
     }
+    // Nobody has them any more, nor what they waited for. Who brings them again has that, too.
+    for (const stream of held) if (stream.ahead.size === 0) this.seen.dropPending(stream);
+  }
+
+  /** Something of a stream was delivered: if that was all, later lives need not wait any more. */
+  progressed(stream: Stream): void {
+    if (stream.origin.behind > 1 && !lags(stream)) this.#due = this.context.now;
   }
 
   /** A stream was forgotten. */
   forget(stream: Stream): void {
-    this.#behind.delete(stream);
+    this.#drop(stream);
     stream.asked?.fetch?.streams.delete(stream);
+  }
+
+  #drop(stream: Stream): void {
+    if (this.#behind.delete(stream)) stream.origin.behind--;
   }
 
   #cancel(link: Link): void {
@@ -187,7 +210,15 @@ export class Sync {
     this.#due = Infinity;
     for (const link of this.context.up.values()) this.#checkFetch(link);
     const wanted = new Map<Link, Stream[]>();
+    const held: Stream[] = [];
     for (const stream of this.#behind) {
+      if (mustWait(stream)) {
+        stream.noticed = stream.due = now;
+        held.push(stream);
+        continue;
+      }
+      const waiting = this.seen.firstPending(stream);
+      if (waiting !== undefined && waiting <= stream.next) this.hooks.release(stream);
       if (this.#settle(stream)) continue;
       if (stream.asked !== null) continue;
       if (stream.due > now) {
@@ -201,6 +232,8 @@ export class Sync {
       else list.push(stream);
     }
     for (const [link, streams] of wanted) this.#ask(link, streams);
+    // What they waited for may have been given up.
+    if (held.some((stream) => !mustWait(stream))) this.#due = now;
     // Looked at again in any case: what was pushed meanwhile is not missing any more.
     if (this.#behind.size > 0) this.#due = Math.min(this.#due, now + ASK_AGAIN_AFTER);
   }
@@ -228,11 +261,12 @@ export class Sync {
       const { held, hoped } = this.#survey(stream);
       const isPast = missing !== stream.next;
       const waiting = isPast ? undefined : this.seen.firstPending(stream);
+      const laterWaits = isAwaited(stream);
       const since = Math.max(stream.lastProgress, stream.noticed);
       if (stream.ahead.size === 0) {
         stream.lacks.clear();
         if (waiting === undefined) {
-          this.#behind.delete(stream);
+          this.#drop(stream);
           return true;
         }
         // Somebody who can't be reached may have it: later lines wait with it for a heal.
@@ -244,7 +278,7 @@ export class Sync {
       }
       const expiry = since + limits.gapAfter;
       const isOver = now >= expiry;
-      if (held === missing && !(isOver && waiting !== undefined)) break;
+      if (held === missing && !(isOver && (waiting !== undefined || laterWaits))) break;
       if (hoped === missing && !isOver) {
         this.#due = Math.min(this.#due, expiry);
         break;
@@ -253,6 +287,7 @@ export class Sync {
       const next = Math.min(held > missing ? held : Infinity, waiting ?? Infinity);
       if (isPast) this.hooks.gap(stream, Math.min(next - 1, stream.pastEnd), true);
       else if (next !== Infinity) this.hooks.gap(stream, next - 1, false);
+      else if (laterWaits) this.hooks.gap(stream, highest(stream), false);
       else stream.ahead.clear();
     }
     // Fed by its parent meanwhile: a slow branch, not a dead one.
@@ -353,4 +388,9 @@ export class Sync {
     this.#due = Math.min(this.#due, now + FETCH_TIMEOUT);
     this.context.send(link, { type: "want", request, ranges });
   }
+}
+
+// The highest sequence that anybody announced.
+function highest({ ahead }: Stream): number {
+  return Math.max(...[...ahead.values()].map(({ head }) => head));
 }

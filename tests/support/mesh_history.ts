@@ -1,6 +1,6 @@
 /**
  * A random history of a mesh, and what must be true of it whatever happened: while it runs, no
- * message comes twice or out of its origin's order, and no announcement that was made while the two
+ * message comes twice or out of its origin's order (over all of its lives), and no announcement that was made while the two
  * were apart is told; when everything is quiet again, all that are
  * connected have the same messages and know the true graph, questions and direct messages end as
  * they should, and nothing is left over in the tables.
@@ -31,7 +31,10 @@ interface Memory {
   /** Past messages that nobody reachable had. */
   readonly givenUp: Set<string>;
   readonly presence: Map<NodeId, string>;
+  /** When something of an origin was first seen here. */
   readonly heardAt: Map<NodeId, number>;
+  /** The latest life of each origin of which something was delivered as news. */
+  readonly lives: Map<NodeId, number>;
 }
 
 interface Sent {
@@ -71,7 +74,10 @@ export class MeshHistory {
           this.#memory(host).presence.set(change.origin, decoder.decode(change.payload));
           this.#watch.stateChanged(host, change);
         },
-        reachable: (host, id) => this.#watch.reachable(host, id),
+        reachable: (host, id) => {
+          this.#noteHeard(host, id);
+          this.#watch.reachable(host, id);
+        },
         unreachable: (host, id) => {
           this.#memory(host).presence.delete(id);
           this.#watch.unreachable(host, id);
@@ -131,6 +137,7 @@ export class MeshHistory {
         givenUp: new Set(),
         presence: new Map(),
         heardAt: new Map(),
+        lives: new Map(),
       };
       this.#memories.set(host, memory);
     }
@@ -154,7 +161,8 @@ export class MeshHistory {
     else if (roll < 0.75 && up.length > 0) {
       simulator.cut(dice.pick(up), dice.chance(0.5) ? "silent" : "loud");
     } else if (roll < 0.85 && cut.length > 0) simulator.heal(dice.pick(cut));
-    else if (roll < 0.92 && alive.length > 1) simulator.crash(dice.pick(alive), dice.chance(0.6));
+    else if (roll < 0.88) this.#restartApart(dice.pick(alive));
+    else if (roll < 0.93 && alive.length > 1) simulator.crash(dice.pick(alive), dice.chance(0.6));
     else {
       const dead = nodes.filter(({ node }) => node === undefined);
       if (dead.length > 0) this.#start(dice.pick(dead));
@@ -168,6 +176,33 @@ export class MeshHistory {
     else this.#memory(host).presence.clear();
     this.#watch.started(host);
     this.simulator.start(host, withMemory);
+  }
+
+  // Cut off it speaks, is started again with its memory, and speaks on while its cables are healed.
+  #restartApart(host: SimNode): void {
+    const { simulator } = this;
+    const { dice } = simulator;
+    const cables = this.#cables.filter(({ a, b, state }) =>
+      state === "up" && (a === host || b === host)
+    );
+    for (const cable of cables) simulator.cut(cable, "loud");
+    for (let life = dice.int(1, 2); life > 0; life--) {
+      for (let i = dice.int(1, 20); i > 0; i--) this.#speak(host);
+      simulator.crash(host, true);
+      simulator.run(dice.int(0, 100));
+      this.#watch.started(host);
+      this.#memory(host).presence.clear();
+      simulator.start(host, true);
+    }
+    this.#speak(host);
+    for (const cable of dice.shuffle(cables)) {
+      simulator.heal(cable);
+      if (dice.chance(0.3)) simulator.run(dice.int(0, 300));
+    }
+    for (let i = dice.int(0, 5); i > 0; i--) {
+      if (host.node !== undefined) this.#speak(host);
+      simulator.run(dice.random() * 100);
+    }
   }
 
   #speak(host: SimNode): void {
@@ -222,7 +257,7 @@ export class MeshHistory {
 
   #delivered(host: SimNode, { batch, past }: Delivery): void {
     const memory = this.#memory(host);
-    const { marks, messages, heardAt } = memory;
+    const { marks, messages, heardAt, lives } = memory;
     const stream = `${batch.origin}/${batch.incarnation}`;
     let mark = marks.get(stream);
     if (mark === undefined) marks.set(stream, mark = { news: 0, past: 0 });
@@ -232,7 +267,15 @@ export class MeshHistory {
       `n${host.index} got ${stream}/${batch.first} after ${mark[cursor]}: out of order or twice`,
     );
     mark[cursor] = batch.last;
-    if (!heardAt.has(batch.origin)) heardAt.set(batch.origin, this.simulator.now);
+    if (!past) {
+      const life = lives.get(batch.origin) ?? 0;
+      assert(
+        batch.incarnation >= life,
+        `n${host.index} got ${stream}/${batch.first} after something of the later life ${life}`,
+      );
+      lives.set(batch.origin, batch.incarnation);
+    }
+    this.#noteHeard(host, batch.origin);
     const isOwnFormer = batch.origin === host.id;
     batch.forEach((payload, sequence) => {
       const word = decoder.decode(payload);
@@ -241,12 +284,17 @@ export class MeshHistory {
       messages.add(word);
       const published = this.#published.get(word);
       if (published === undefined) throw new Error(`n${host.index} got an invented "${word}"`);
-      // Who had heard of an origin for long gets what it says as news.
+      // Who had heard of an origin gets what it says as news.
       const known = heardAt.get(batch.origin)!;
-      if (past && !isOwnFormer && published.at > known + 3_000) {
+      if (past && !isOwnFormer && published.at > known) {
         throw new Error(`n${host.index} got "${word}" as past, said ${published.at}, met ${known}`);
       }
     });
+  }
+
+  #noteHeard(host: SimNode, origin: NodeId): void {
+    const { heardAt } = this.#memory(host);
+    if (!heardAt.has(origin)) heardAt.set(origin, this.simulator.now);
   }
 
   #gaveUpPast(host: SimNode, { origin, incarnation, from, to }: Gap): void {

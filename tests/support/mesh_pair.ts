@@ -4,6 +4,7 @@ import type { Identity } from "../../lib/mesh/identity.ts";
 import type { MeshLimits } from "../../lib/mesh/limits.ts";
 import { MeshNode } from "../../lib/mesh/node.ts";
 import type { Delivery } from "../../lib/mesh/observers.ts";
+import type { MeshStore } from "../../lib/mesh/store.ts";
 import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
 import { encodeMeshMessage, type MeshMessage } from "../../lib/wire/mesh_message.ts";
 import { seededRandom } from "./random.ts";
@@ -27,13 +28,18 @@ export class HandNode {
   readonly events: string[] = [];
   now = 0;
 
-  constructor(identity: Partial<Identity> & { name: string }, limits: Partial<MeshLimits> = {}) {
+  constructor(
+    identity: Partial<Identity> & { name: string },
+    limits: Partial<MeshLimits> = {},
+    store?: MeshStore,
+  ) {
     const id = [...identity.name].map((c) => c.charCodeAt(0).toString(16)).join("");
     this.node = new MeshNode({
       identity: { id: id.padStart(16, "0"), incarnation: 2 ** 32, mesh: "", ...identity },
       random: seededRandom(id.length + identity.name.charCodeAt(0)),
       now: 0,
       limits,
+      ...(store && { store }),
       effects: {
         send: (link, body) => void this.sent.push({ link, body }),
         drop: (link, code, reason, remote) => void this.drops.push({ link, code, reason, remote }),
