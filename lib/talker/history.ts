@@ -19,8 +19,8 @@ import type { Segment } from "./feed.ts";
 export interface Origin {
   /** What the ids of its lines begin with; a number follows. */
   readonly prefix: string;
-  /** Name of the server. */
-  readonly server: string;
+  /** Name of the server; its id as long as that isn't known. */
+  server: string;
 }
 
 /** A line that was said. */

@@ -59,7 +59,10 @@ export class MeshRoom implements Mesh {
     this.#ask = new AskObserver(driver, talker);
     this.origin = this.#speech.origin;
     driver.watch({
-      reachable: (id, name) => this.#presence.reachable(id, name),
+      reachable: (id, name) => {
+        this.#speech.named(id, name);
+        this.#presence.reachable(id, name);
+      },
       unreachable: (id, name, left) => this.#presence.unreachable(id, name, left),
       gap: (gap) => this.#speech.gap(gap),
     });

@@ -61,6 +61,13 @@ class Life implements AsyncDisposable {
     }
   }
 
+  /** Resolves when so many servers are within reach, this one included. */
+  async reaches(servers: number): Promise<void> {
+    while (this.room.reachable().length < servers) {
+      await new Promise<void>((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.driver.stop();
   }
@@ -202,4 +209,19 @@ Deno.test("restore: a line has the time at which it was said, everywhere, also w
   await using again = new Life("kitchen", KITCHEN, store);
   again.room.restore();
   assertEquals(again.history(), before);
+});
+
+Deno.test("history: a server whose lines came before its name is called by that once it is known", async () => {
+  await using kitchen = new Life("kitchen", KITCHEN);
+  await using attic = new Life("attic", ATTIC);
+  await using cellar = new Life("cellar", "00000000000000cc");
+  const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
+  assertEquals(await cellar.room.connect("127.0.0.1", at), undefined);
+  kitchen.say(kitchen.arrive("ann"), "before anybody knew");
+  assertEquals(await kitchen.room.connect("127.0.0.1", at), undefined);
+  for (const life of [attic, cellar]) await life.reaches(3);
+  for (const life of [attic, cellar]) {
+    await life.has(1);
+    assertEquals(life.history().map(({ server }) => server), ["kitchen"]);
+  }
 });

@@ -34,6 +34,8 @@ export class SpeechObserver {
   readonly #talker: () => Talker;
   readonly #before: () => void;
   readonly #origins = new Map<string, Origin>();
+  /** Those of servers whose names aren't known yet, by their ids. */
+  readonly #nameless = new Map<string, Origin[]>();
   /** What was said in this turn, at one time: a batch has one for all its lines. */
   readonly #collected = new BatchBuilder();
   #time = 0;
@@ -159,18 +161,33 @@ export class SpeechObserver {
     return this.#lastNick;
   }
 
+  /** A server is called so: also in the history, where its lines came before its name. */
+  named(id: string, name: string): void {
+    const nameless = this.#nameless.get(id);
+    if (nameless === undefined) return;
+    this.#nameless.delete(id);
+    for (const origin of nameless) origin.server = name;
+    this.#driver.node.keepName(id, name);
+  }
+
   #origin(id: string, incarnation: number): Origin {
     const prefix = `${id}.${incarnation}.`;
-    let origin = this.#origins.get(prefix);
-    // A line can come before its server has told its name to all; its peers know it by their link.
-    if (origin === undefined || origin.server === id) {
-      if (this.#origins.size >= MAX_ORIGINS) this.#origins.clear();
-      const { node } = this.#driver;
-      const name = node.nameOf(id) ?? node.peers().find((peer) => peer.id === id)?.name;
-      if (name !== undefined && id !== node.identity.id) node.keepName(id, name);
-      origin = { prefix, server: name ?? id };
-      this.#origins.set(prefix, origin);
+    const known = this.#origins.get(prefix);
+    if (known !== undefined) return known;
+    if (this.#origins.size >= MAX_ORIGINS) {
+      this.#origins.clear();
+      this.#nameless.clear();
     }
+    const { node } = this.#driver;
+    // A line can come before its server has told its name to all; its peers know it by their link.
+    const name = node.nameOf(id) ?? node.peers().find((peer) => peer.id === id)?.name;
+    const origin = { prefix, server: name ?? id };
+    this.#origins.set(prefix, origin);
+    if (name === undefined) {
+      const nameless = this.#nameless.get(id);
+      if (nameless === undefined) this.#nameless.set(id, [origin]);
+      else nameless.push(origin);
+    } else if (id !== node.identity.id) node.keepName(id, name);
     return origin;
   }
 }
