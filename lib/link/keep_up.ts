@@ -74,22 +74,39 @@ export interface KeepUpOptions {
   failed: (reason: string) => void;
   /** Rings when the next attempt is to be made now. The delays after it are those that they were. */
   alarm?: Alarm;
+  /**
+   * A connection that was up for less than this, in milliseconds, is one more failure: the other side may
+   * refuse it, or end, each time just after it came up. Default: none is.
+   */
+  lasting?: number;
+  /** Monotonic, in milliseconds. @default performance.now */
+  clock?: () => number;
 }
 
 /** Keeps a connection up until the signal is aborted; looks after it at the intervals of its attempts. */
 export async function keepUp(options: KeepUpOptions): Promise<void> {
-  const { distance, random, signal, isUp, attempt, failed, alarm = new Alarm() } = options;
+  const { distance, random, signal, isUp, attempt, failed } = options;
+  const { alarm = new Alarm(), lasting = 0, clock = () => performance.now() } = options;
   let failures = 0;
+  let upSince: number | undefined;
   let told: string | undefined;
   while (!signal.aborted) {
-    if (isUp()) failures = 0;
-    else {
+    const isLasting = upSince !== undefined && clock() - upSince >= lasting;
+    if (isUp()) {
+      upSince ??= clock();
+      if (isLasting) failures = 0;
+    } else if (upSince !== undefined && !isLasting) {
+      upSince = undefined;
+      failures++;
+    } else {
+      if (isLasting) failures = 0;
       const reason = await attempt();
       if (signal.aborted) return;
-      failures = reason === undefined ? 0 : failures + 1;
+      upSince = reason === undefined ? clock() : undefined;
+      if (reason !== undefined) failures++;
       if (reason !== undefined && reason !== told) failed(reason);
       told = reason;
     }
-    await alarm.wait(backoffDelay(distance, failures, random), signal);
+    await alarm.wait(backoffDelay(distance, upSince === undefined ? failures : 0, random), signal);
   }
 }

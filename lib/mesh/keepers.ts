@@ -11,6 +11,9 @@ import { formatAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/transport.ts";
 import type { Identity, NodeId } from "./identity.ts";
 
+/** A link that was up for less, in milliseconds, was refused just after both sides said who they are. */
+const LASTING_MS = 5_000;
+
 const log = getLogger(["talker", "mesh"]);
 
 /** A link: where it was made to, if it was made here, and who is there, once it is up. */
@@ -59,6 +62,7 @@ export class Keepers {
       random: this.#options.random,
       signal: keeper.stop.signal,
       alarm: keeper.alarm,
+      lasting: LASTING_MS,
       isUp: () => this.#isLinked(key, keeper),
       attempt: () => this.#options.connect(to, keeper.stop.signal),
       failed: (reason) => {

@@ -105,6 +105,42 @@ Deno.test("keep up: the alarm doesn't shorten the delays after it", async () => 
   assertEquals(delays, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
 });
 
+Deno.test("keep up: what is lost as soon as it is there is tried ever less often", async () => {
+  const delays: number[] = [];
+  const alarm = new Alarm();
+  const { wait } = alarm;
+  alarm.wait = (milliseconds, signal) => {
+    delays.push(milliseconds);
+    return wait.call(alarm, milliseconds, signal);
+  };
+  let now = 0, rings = 0;
+  const next = async () => {
+    alarm.ring(++rings * WAKE_EVERY_MS);
+    await turn();
+  };
+  using rig = new Rig({ alarm, random: () => 0, clock: () => now, lasting: 5_000 });
+  for (let i = 0; i < 5; i++) {
+    await rig.ends(undefined);
+    now += 100;
+    await next(); // It is gone, and isn't tried at once.
+    assertEquals(rig.attempts, i + 1);
+    await next();
+  }
+  const [first] = delays;
+  assertEquals(delays.filter((delay) => delay !== first), [1_000, 2_000, 4_000, 8_000, 16_000]);
+  // One that lasts makes up for it all.
+  delays.length = 0;
+  await rig.ends(undefined);
+  rig.up = true;
+  now += 5_000;
+  await next();
+  rig.up = false;
+  await next();
+  assertEquals(rig.attempts, 7);
+  await rig.ends("nobody there");
+  assertEquals(delays, [first, first, 1_000]);
+});
+
 Deno.test("keep up: what is up isn't tried, whatever rings", async () => {
   using rig = new Rig();
   await rig.ends(undefined);
