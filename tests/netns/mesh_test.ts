@@ -113,8 +113,8 @@ await testOnHosts("the server in the middle is killed and started again", async 
     assertEquals(count(who, /^b is unreachable \(1 users\)$/), 1, who.nick);
     assertEquals(
       count(who, /^. is back$/),
-      1,
-      `${who.nick}: the one that was away; b is a new one`,
+      2,
+      `${who.nick}: the one that was away, and b, by its name`,
     );
   }
   // Whoever came late sees what is said from then on, and each line once.

@@ -1,77 +1,9 @@
 /** What the history knows after a restart. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { MeshDriver } from "../../lib/mesh/driver.ts";
-import { newIncarnation } from "../../lib/mesh/identity.ts";
 import { MemoryStore } from "../../lib/mesh/store.ts";
-import { connectTcp } from "../../lib/net/tcp_client.ts";
-import { listenTcp } from "../../lib/net/tcp_server.ts";
-import { MeshRoom } from "../../lib/talker/mesh_room.ts";
-import type { Session } from "../../lib/talker/session.ts";
-import { Talker } from "../../lib/talker/talker.ts";
 import { encodeText } from "../../lib/wire/text.ts";
-
-/** A server without a port for clients, in one of its lives. */
-class Life implements AsyncDisposable {
-  readonly driver: MeshDriver;
-  readonly room: MeshRoom;
-  readonly talker: Talker;
-
-  constructor(readonly name: string, id: string, store = new MemoryStore()) {
-    store.starts++;
-    this.driver = new MeshDriver({
-      identity: { id, incarnation: newIncarnation(store.starts, Math.random), name, mesh: "" },
-      random: Math.random,
-      connect: ({ hostname, port }, signal) => connectTcp({ host: hostname, port }, { signal }),
-      store,
-    });
-    this.room = new MeshRoom({
-      driver: this.driver,
-      talker: (): Talker => this.talker,
-      listen: listenTcp,
-    });
-    this.talker = new Talker({ name, mesh: this.room, random: () => 0, wakeAll() {} });
-    this.talker.setTime(performance.now(), Date.now());
-  }
-
-  arrive(nick: string): Session {
-    const session = this.talker.arrive({
-      operator: false,
-      framed: false,
-      host: { wake() {}, finish() {} },
-    });
-    this.talker.rename(session, nick);
-    return session;
-  }
-
-  say(session: Session, line: string): void {
-    const bytes = encodeText(line);
-    this.talker.line(session, bytes, 0, bytes.length, false);
-    this.room.flush();
-  }
-
-  history() {
-    return this.talker.history.last(100, this.talker.wall);
-  }
-
-  /** Resolves when the history has so many lines; those that are past come without a word. */
-  async has(lines: number): Promise<void> {
-    while (this.talker.history.size < lines) {
-      await new Promise<void>((resolve) => setTimeout(resolve, 5));
-    }
-  }
-
-  /** Resolves when so many servers are within reach, this one included. */
-  async reaches(servers: number): Promise<void> {
-    while (this.room.reachable().length < servers) {
-      await new Promise<void>((resolve) => setTimeout(resolve, 5));
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.driver.stop();
-  }
-}
+import { Life } from "../support/mesh_life.ts";
 
 const KITCHEN = "00000000000000aa", ATTIC = "00000000000000bb";
 
@@ -209,19 +141,4 @@ Deno.test("restore: a line has the time at which it was said, everywhere, also w
   await using again = new Life("kitchen", KITCHEN, store);
   again.room.restore();
   assertEquals(again.history(), before);
-});
-
-Deno.test("history: a server whose lines came before its name is called by that once it is known", async () => {
-  await using kitchen = new Life("kitchen", KITCHEN);
-  await using attic = new Life("attic", ATTIC);
-  await using cellar = new Life("cellar", "00000000000000cc");
-  const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
-  assertEquals(await cellar.room.connect("127.0.0.1", at), undefined);
-  kitchen.say(kitchen.arrive("ann"), "before anybody knew");
-  assertEquals(await kitchen.room.connect("127.0.0.1", at), undefined);
-  for (const life of [attic, cellar]) await life.reaches(3);
-  for (const life of [attic, cellar]) {
-    await life.has(1);
-    assertEquals(life.history().map(({ server }) => server), ["kitchen"]);
-  }
 });

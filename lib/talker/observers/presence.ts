@@ -42,6 +42,8 @@ interface Remote {
   last: number | undefined;
   reachable: boolean;
   quiet: boolean;
+  /** It has the name of one that was lost: its clients are told so once it is clear that it doesn't only have a look. */
+  replaces?: true;
 }
 
 /** Servers that are out of reach and remembered: so that it is said when they are back. */
@@ -127,7 +129,26 @@ export class PresenceObserver {
     if (known !== undefined && !known.reachable) this.#talker().notice(`${name} is back`);
     this.#remotes.delete(id);
     const users = known?.users ?? 0;
-    this.#remotes.set(id, { name, users, last: undefined, reachable: true, quiet: false });
+    const remote: Remote = { name, users, last: undefined, reachable: true, quiet: false };
+    if (known === undefined && this.#lostCalled(name) !== undefined) remote.replaces = true;
+    this.#remotes.set(id, remote);
+  }
+
+  /** The id of a server of that name that can't be reached. */
+  #lostCalled(name: string): string | undefined {
+    for (const [id, remote] of this.#remotes) {
+      if (!remote.reachable && remote.name === name) return id;
+    }
+    return undefined;
+  }
+
+  /** Without `--data` a server that is started again has another id: people know it by its name. */
+  #isBack(remote: Remote): void {
+    delete remote.replaces;
+    const lost = this.#lostCalled(remote.name);
+    if (lost === undefined) return;
+    this.#remotes.delete(lost);
+    this.#talker().notice(`${remote.name} is back`);
   }
 
   /** A server can't be reached any more. */
@@ -155,6 +176,7 @@ export class PresenceObserver {
     if (state === undefined || remote === undefined) return;
     remote.users = state.users;
     remote.quiet = state.quiet === true;
+    if (remote.replaces && !remote.quiet) this.#isBack(remote);
     const before = remote.last;
     remote.last = state.last;
     if (before === undefined || state.last <= before) return;

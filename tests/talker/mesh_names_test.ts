@@ -1,0 +1,49 @@
+/** By which names people know the servers of a mesh. */
+
+import { assertEquals } from "@std/assert";
+import { Life } from "../support/mesh_life.ts";
+
+const KITCHEN = "00000000000000aa", ATTIC = "00000000000000bb";
+
+Deno.test("history: a server whose lines came before its name is called by that once it is known", async () => {
+  await using kitchen = new Life("kitchen", KITCHEN);
+  await using attic = new Life("attic", ATTIC);
+  await using cellar = new Life("cellar", "00000000000000cc");
+  const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
+  assertEquals(await cellar.room.connect("127.0.0.1", at), undefined);
+  kitchen.say(kitchen.arrive("ann"), "before anybody knew");
+  assertEquals(await kitchen.room.connect("127.0.0.1", at), undefined);
+  for (const life of [attic, cellar]) await life.reaches(3);
+  for (const life of [attic, cellar]) {
+    await life.has(1);
+    assertEquals(life.history().map(({ server }) => server), ["kitchen"]);
+  }
+});
+
+Deno.test("presence: a server that comes again under another id is back by its name, a look at the mesh isn't", async () => {
+  await using attic = new Life("attic", ATTIC);
+  const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
+  const notices: string[] = [];
+  attic.talker.notice = (text) => void notices.push(text);
+  const visit = async (id: string, isQuiet: boolean) => {
+    await using kitchen = new Life("kitchen", id, undefined, isQuiet);
+    kitchen.room.flush();
+    assertEquals(await kitchen.room.connect("127.0.0.1", at), undefined);
+    await attic.reaches(2);
+    // Its presence has come, when what it says next has.
+    const lines = attic.talker.history.size;
+    kitchen.say(kitchen.arrive("ann"), "here");
+    await attic.has(lines + 1);
+  };
+  await visit(KITCHEN, false);
+  await attic.reaches(1);
+  await visit("00000000000000cc", true);
+  await attic.reaches(1);
+  await visit("00000000000000dd", false);
+  await attic.reaches(1);
+  assertEquals(notices.filter((text) => !text.includes("ann")), [
+    "kitchen has stopped (1 users)",
+    "kitchen is back",
+    "kitchen has stopped (1 users)",
+  ]);
+});
