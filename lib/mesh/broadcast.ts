@@ -12,7 +12,7 @@ import type {
 } from "../wire/mesh_message.ts";
 import type { Gap, MeshContext } from "./context.ts";
 import type { NodeId } from "./identity.ts";
-import { FETCH_BYTES } from "./limits.ts";
+import { FETCH_BYTES, TELL_FORGOTTEN_EVERY } from "./limits.ts";
 import type { Link } from "./links.ts";
 import { Log } from "./log.ts";
 import type { Observers } from "./observers.ts";
@@ -53,6 +53,10 @@ export class Broadcast {
   readonly #own: Stream;
   /** What origins are called: of those that said something, and only where that outlives this node. */
   readonly #names = new Map<NodeId, string>();
+  /** Origins that were forgotten and told of, which was the last, and when the next may be told. */
+  #forgottenTold = 0;
+  #lastForgotten: NodeId = "";
+  #forgottenDue = -Infinity;
 
   constructor(
     private readonly context: MeshContext,
@@ -71,7 +75,8 @@ export class Broadcast {
         }
         this.#names.delete(origin.id);
         store?.forget(origin.id);
-        context.effects.note?.("warning", `Forgot the origin ${origin.id}: too many are known`);
+        this.#lastForgotten = origin.id;
+        this.#tellForgotten();
       },
     });
     this.seeks = new Seeks(context);
@@ -112,6 +117,17 @@ export class Broadcast {
     if (!isNew || this.store === undefined) return;
     const stream = this.seen.open(origin, incarnation);
     if (stream !== undefined) this.#mark(stream);
+  }
+
+  // The first at once, then how many in each minute: it may be thousands.
+  #tellForgotten(): void {
+    const { now, effects } = this.context;
+    const count = this.seen.forgotten - this.#forgottenTold;
+    if (count === 0 || now < this.#forgottenDue) return;
+    this.#forgottenTold += count;
+    this.#forgottenDue = now + TELL_FORGOTTEN_EVERY;
+    const which = `${count} origins (the last was ${this.#lastForgotten})`;
+    effects.note?.("warning", `Forgot ${which}: too many are known`);
   }
 
   /** What an origin is called, as it was written down. */
@@ -362,7 +378,9 @@ export class Broadcast {
 
   /** When {@linkcode tick} is due. */
   get due(): number {
-    return Math.min(this.tree.due, this.sync.due, this.seeks.due);
+    const hasForgotten = this.seen.forgotten > this.#forgottenTold;
+    const due = Math.min(this.tree.due, this.sync.due, this.seeks.due);
+    return hasForgotten ? Math.min(due, this.#forgottenDue) : due;
   }
 
   /** Does what is due. */
@@ -371,5 +389,6 @@ export class Broadcast {
     if (now >= this.tree.due) this.tree.announce();
     if (now >= this.sync.due) this.sync.pump();
     this.seeks.tick();
+    this.#tellForgotten();
   }
 }

@@ -86,6 +86,9 @@ export const MAX_STATE_RECORDS = 200_000;
 /** Bytes of all records of state that are kept. */
 export const MAX_STATE_BYTES = 256 * 1024 * 1024;
 
+/** Ms between warnings that origins were forgotten, each with their number. */
+export const TELL_FORGOTTEN_EVERY = 60_000;
+
 /** Ms after which the state of an unreachable node is forgotten: it is told again when it comes back. */
 export const STALE_STATE = 60_000;
 

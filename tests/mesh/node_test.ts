@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { GatherResult, SendOutcome } from "../../lib/mesh/context.ts";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
-import { MAX_GATHERS } from "../../lib/mesh/limits.ts";
+import { MAX_GATHERS, TELL_FORGOTTEN_EVERY } from "../../lib/mesh/limits.ts";
 import { HandMesh, HandNode, pair, push, SPEECH } from "../support/mesh_pair.ts";
 
 const text = (word: string) => new TextEncoder().encode(word);
@@ -186,6 +186,16 @@ Deno.test("mesh node: memory is bounded by the number of origins", () => {
   assertEquals(small.node.stats().origins, 50);
   assert(small.node.knows(attic.id), "who is reachable is not forgotten");
   assertEquals(small.words.length, 500);
+  // It is told at once, and then once a minute.
+  const note = (count: number, last: number) =>
+    `warning: Forgot ${count} origins (the last was ${
+      last.toString(16).padStart(16, "0")
+    }): too many are known`;
+  assertEquals(small.notes, [note(1, 1)]);
+  small.tick(small.now + TELL_FORGOTTEN_EVERY);
+  assertEquals(small.notes, [note(1, 1), note(451, 452)]);
+  small.tick(small.now + 2 * TELL_FORGOTTEN_EVERY);
+  assertEquals(small.notes.length, 2);
 });
 
 // ---------------------------------------------------------------- failure, goodbye

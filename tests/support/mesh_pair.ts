@@ -26,6 +26,7 @@ export class HandNode {
   readonly heard: { word: string; past: boolean; sequence: number }[] = [];
   readonly gaps: Gap[] = [];
   readonly events: string[] = [];
+  readonly notes: string[] = [];
   now = 0;
 
   constructor(
@@ -50,6 +51,7 @@ export class HandNode {
           void this.events.push(`${left ? "left" : "unreachable"} ${name}`),
         gap: (gap) => void this.gaps.push(gap),
         cloned: () => void this.events.push("cloned"),
+        note: (level, text) => void this.notes.push(`${level}: ${text}`),
       },
     });
     this.node.observe(SPEECH, { delivered: (delivery) => this.#delivered(delivery) });
