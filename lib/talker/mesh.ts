@@ -86,7 +86,7 @@ export interface Mesh {
   who(): Promise<Census>;
   /** Which other servers have somebody of that nick. */
   find(nick: string): Promise<Found[]>;
-  /** Reachable servers of that name, other than this one. */
+  /** Reachable servers that are called so (`server_names.ts`), other than this one. */
   serversCalled(name: string): { id: string; name: string }[];
   /** Says something to one person on another server. */
   whisper(from: string, node: string, nick: string, text: string): Promise<Whispered>;

@@ -11,12 +11,12 @@ import type { Answer } from "./answerer.ts";
 import type { TalkerEvent } from "./event.ts";
 import type { Origin } from "./history.ts";
 import type { Census, Found, GraphNode, Mesh, PeerInfo, Whispered } from "./mesh.ts";
-import { foldNick } from "../wire/nick.ts";
 import { AskObserver } from "./observers/ask.ts";
 import { PresenceObserver } from "./observers/presence.ts";
 import { SpeechObserver } from "./observers/speech.ts";
 import { WhisperObserver } from "./observers/whisper.ts";
 import { WhoObserver } from "./observers/who.ts";
+import { isCalled } from "./server_names.ts";
 import type { Talker } from "./talker.ts";
 
 /** How a room is made. */
@@ -122,7 +122,7 @@ export class MeshRoom implements Mesh {
 
   serversCalled(name: string): { id: string; name: string }[] {
     return this.#driver.node.topology()
-      .filter((node) => node.id !== this.id && foldNick(node.name) === foldNick(name))
+      .filter((node) => node.id !== this.id && isCalled(node, name))
       .map(({ id, name }) => ({ id, name }));
   }
 

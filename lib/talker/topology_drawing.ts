@@ -5,6 +5,7 @@
  */
 
 import type { GraphNode } from "./mesh.ts";
+import { labelsOf } from "./server_names.ts";
 
 /**
  * Draws the graph as a tree from the server `root`, by the fewest links from it; the links that are not in
@@ -24,14 +25,8 @@ import type { GraphNode } from "./mesh.ts";
  */
 export function drawTopology(graph: readonly GraphNode[], root: string): string[] {
   const nodes = new Map(graph.map((node) => [node.id, node]));
-  const times = new Map<string, number>();
-  for (const { name } of graph) times.set(name, (times.get(name) ?? 0) + 1);
-  // Two servers of one name are told apart by the beginnings of their ids.
-  const label = (id: string): string => {
-    const node = nodes.get(id);
-    if (node === undefined) return id;
-    return (times.get(node.name) ?? 0) > 1 ? `${node.name} [${id.slice(0, 6)}]` : node.name;
-  };
+  const labels = new Map(labelsOf(graph, graph).map((label, i) => [graph[i]?.id, label]));
+  const label = (id: string): string => labels.get(id) ?? id;
   const byLabel = (a: string, b: string) => label(a) < label(b) ? -1 : label(a) > label(b) ? 1 : 0;
   const linksOf = (id: string) =>
     [...new Set(nodes.get(id)?.links ?? [])].filter((other) => nodes.has(other)).sort(byLabel);

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { ask, askUntil, type MeshServer, startMesh } from "../support/mesh_host.ts";
+import type { AnyClient } from "../support/netns.ts";
 
 /** Servers in a line, each linked to the one before. */
 async function line(stack: AsyncDisposableStack, ...names: string[]) {
@@ -88,23 +89,37 @@ Deno.test("/tell finds a nick on any server, and asks when it is on several", as
   assertEquals(zoeKitchen.all.filter((line) => line.includes("whispers")), []);
 });
 
-Deno.test("two servers of one name: /tell asks which, and says so", async () => {
+Deno.test("two servers of one name: /tell asks which, with names that tell them apart", async () => {
   await using stack = new AsyncDisposableStack();
+  const toms: AnyClient[] = [];
   const hub = await startMesh(stack, "hub");
   for (let i = 0; i < 2; i++) {
     const twin = await startMesh(stack, "twin", { peers: [hub.address] });
     await twin.linked("hub");
-    await twin.join("tom");
+    toms.push(await twin.join("tom"));
   }
   await hub.reaches("hub", "twin", "twin");
   const ann = await hub.join("ann");
+  let choices: readonly string[] = [];
   for (const whom of ["tom", "tom@twin"]) {
-    assertMatch((await ask(ann, `/tell ${whom} hi`)).outcome, /^error ambiguous .*tom@twin/);
+    const { outcome } = await ask(ann, `/tell ${whom} hi`);
+    assertMatch(outcome, /^error ambiguous .*: tom@twin\[[0-9a-f]{6}\], tom@twin\[[0-9a-f]{6}\]$/);
+    choices = outcome.match(/tom@twin\[[0-9a-f]+\]/g) ?? [];
   }
+  for (const [i, choice] of choices.entries()) {
+    const text = `you are ${choice}: ${i}`;
+    assertEquals((await ask(ann, `/tell ${choice} ${text}`)).outcome, "ok");
+  }
+  const told = toms.map((tom) => tom.next(/^ann whispers: you are tom@twin/));
+  assertEquals(new Set(await Promise.all(told)).size, 2);
+  assertMatch(
+    (await ask(ann, "/ask @twin who are you")).outcome,
+    /^error ambiguous .*: @twin\[[0-9a-f]{6}\], @twin\[[0-9a-f]{6}\]$/,
+  );
   const { lines } = await hub.ask("/topology");
   assertEquals(lines[0], "hub (cut point)");
-  assertMatch(lines[1] as string, /^├── twin \[[0-9a-f]+\]$/);
-  assertMatch(lines[2] as string, /^└── twin \[[0-9a-f]+\]$/);
+  assertMatch(lines[1] as string, /^├── twin\[[0-9a-f]{6}\]$/);
+  assertMatch(lines[2] as string, /^└── twin\[[0-9a-f]{6}\]$/);
 });
 
 Deno.test("/peers, /reachable and /topology tell of links and cut points", async () => {

@@ -8,6 +8,7 @@ import { visible } from "../../wire/text.ts";
 import type { Answer } from "../answerer.ts";
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { foldNick } from "../../wire/nick.ts";
+import { labelsOf } from "../server_names.ts";
 import { usage } from "./usage.ts";
 
 const ask: Command = {
@@ -31,12 +32,14 @@ async function put(context: CommandContext): Promise<Outcome> {
   if (server === undefined || foldNick(server) === foldNick(talker.name)) {
     return show(context, talker.name, await talker.answer({ nick, server: talker.name, text }));
   }
-  const [only, another] = talker.mesh?.serversCalled(server) ?? [];
+  const found = talker.mesh?.serversCalled(server) ?? [];
+  const [only, another] = found;
   if (only === undefined || talker.mesh === undefined) {
     return { error: "not-found", text: `No server called ${server}: /reachable lists them` };
   }
   if (another !== undefined) {
-    return { error: "ambiguous", text: `Several servers are called ${server}` };
+    const choices = labelsOf(found, talker.mesh.topology()).map((label) => `@${label}`).join(", ");
+    return { error: "ambiguous", text: `Several servers are called ${server}: ${choices}` };
   }
   return show(context, only.name, await talker.mesh.ask(nick, only.id, text));
 }

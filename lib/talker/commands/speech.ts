@@ -6,6 +6,7 @@
 
 import type { Command, CommandContext, Outcome } from "../command.ts";
 import { foldNick, parseNick } from "../../wire/nick.ts";
+import { labelsOf } from "../server_names.ts";
 import { usage } from "./usage.ts";
 
 const say: Command = {
@@ -37,6 +38,7 @@ const tell: Command = {
   name: "tell",
   parameters: "NICK[@SERVER] TEXT",
   summary: "say TEXT to one person only",
+  details: ["Servers of one name are told apart as in /topology: bob@kitchen[1644d5]."],
   work: "question",
   run: whisper,
 };
@@ -88,7 +90,7 @@ function whisperAway(
     const [only, another] = found;
     if (only === undefined) return nobody;
     if (another === undefined) return to(only.id, only.name);
-    const choices = found.map(({ name }) => `${nick}@${name}`).join(", ");
+    const choices = labelsOf(found, mesh.topology()).map((label) => `${nick}@${label}`).join(", ");
     const what = isNamed ? `Several servers are called ${server}` : `${nick} is on several servers`;
     return { error: "ambiguous", text: `${what}: ${choices}` };
   };
