@@ -29,7 +29,7 @@ export function encodeNodeRecord(record: Omit<NodeRecord, "incarnation">): Uint8
 export function decodeNodeRecord(payload: Uint8Array, incarnation: number): NodeRecord {
   const input = new ByteReader(payload);
   const leaving = (input.u8() & 1) === 1;
-  const name = input.text(MAX_NAME_BYTES);
+  const name = input.nodeName(MAX_NAME_BYTES);
   const count = input.u16();
   if (count > MAX_LINKS_IN_RECORD) throw new MeshFrameError(`A node with ${count} links`);
   const links: NodeId[] = [];

@@ -136,6 +136,13 @@ export class ByteReader {
     }
   }
 
+  /** The name of a node: of one character at least, and no blanks, so that it stands for itself in any line. */
+  nodeName(limit: number): string {
+    const name = this.text(limit);
+    if (!/^\S+$/u.test(name)) throw new MeshFrameError(`"${name}" is no name of a node`);
+    return name;
+  }
+
   /** @throws {MeshFrameError} when bytes are left over. */
   end(): void {
     if (this.remaining > 0) {

@@ -296,7 +296,7 @@ function decodeIAm(input: ByteReader): IAm {
   const id = input.nodeId();
   const incarnation = input.u64();
   const nonce = input.u64();
-  const name = input.text(MAX_NAME_BYTES);
+  const name = input.nodeName(MAX_NAME_BYTES);
   const mesh = input.text(MAX_NAME_BYTES);
   if (minVersion > maxVersion) {
     throw new MeshFrameError(`Versions ${minVersion} to ${maxVersion} are none`);

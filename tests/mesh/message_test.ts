@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { decodeNodeRecord, encodeNodeRecord } from "../../lib/mesh/topology.ts";
 import { decodeBatch, encodeBatches, TYPE_PUSH, TYPE_REPLY } from "../../lib/wire/mesh_batch.ts";
 import { MeshFrameError } from "../../lib/wire/mesh_bytes.ts";
 import { BATCH_TARGET_BYTES, MAX_MESH_PAYLOAD } from "../../lib/wire/mesh_limits.ts";
@@ -70,6 +71,16 @@ for (const sample of samples) {
     }
   });
 }
+
+Deno.test("mesh message: a node has a name, without blanks", () => {
+  const [greeting] = samples as [MeshMessage & { type: "iAm" }];
+  for (const name of ["", " ", "\t", "\u00a0", "\u0007", "x is back"]) {
+    const body = encodeMeshMessage({ ...greeting, name });
+    assertThrows(() => decodeMeshMessage(body), MeshFrameError, "is no name of a node");
+    const record = encodeNodeRecord({ name, links: [], leaving: false });
+    assertThrows(() => decodeNodeRecord(record, 1), MeshFrameError, "is no name of a node");
+  }
+});
 
 Deno.test("mesh message: random bytes are refused with a MeshFrameError and nothing else", () => {
   const types = [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x20, 0xff];
