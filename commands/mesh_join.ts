@@ -64,6 +64,8 @@ export interface NodeOptions {
   readonly store?: MeshStore | undefined;
   /** Encryption of its links. Default: none. */
   readonly security?: Security | undefined;
+  /** Whether it passes nothing on: it only has a look. @default false */
+  readonly isLeaf?: boolean;
   /** Looks up a name that stands where an address would (port 0). */
   readonly lookUp?: (name: string, signal: AbortSignal) => Promise<HostPort>;
   /** Told whom it reached; they may still refuse the link. */
@@ -74,11 +76,12 @@ export interface NodeOptions {
 
 /** A node without links. */
 export function newNode(options: NodeOptions): MeshDriver {
-  const { name, mesh, id = newNodeId(random), starts = 1, store, failed } = options;
+  const { name, mesh, id = newNodeId(random), starts = 1, store, isLeaf, failed } = options;
   return new MeshDriver({
     identity: { id, incarnation: newIncarnation(starts, random), name, mesh },
     random,
     store,
+    isLeaf,
     failed,
     connect: (to, signal) => connect(to, signal, options),
   });

@@ -42,7 +42,7 @@ export async function look(options: LookOptions): Promise<number> {
   const { node, targets, joining, io } = options;
   const { name } = node;
   const reached = new Set<string>();
-  const driver = newNode({ ...node, reached: (to) => reached.add(keyOf(to)) });
+  const driver = newNode({ ...node, isLeaf: true, reached: (to) => reached.add(keyOf(to)) });
   const room = new MeshRoom({ driver, talker: () => talker, listen: listenTcp, quiet: true });
   const talker: Talker = new Talker({ name, mesh: room, random: randomBits, wakeAll() {} });
   room.flush();

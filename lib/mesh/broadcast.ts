@@ -233,7 +233,7 @@ export class Broadcast {
       const batch = part.batch === received ? received.owned() : part.batch;
       this.#keep(stream, batch, part.past);
       this.context.counters.relayed++;
-      this.tree.push(stream, batch, part.waited ? null : source);
+      if (!this.context.isLeaf) this.tree.push(stream, batch, part.waited ? null : source);
     }
   }
 

@@ -132,6 +132,8 @@ export class MeshContext {
     readonly random: Random,
     readonly effects: MeshEffects,
     readonly limits: MeshLimits,
+    /** Nothing is passed on from one link to another, but messages for one node. */
+    readonly isLeaf = false,
   ) {}
 
   /** Sends a message on a link. */

@@ -45,6 +45,8 @@ export interface MeshDriverOptions {
   failed?: ((to: Endpoint, reason: string) => boolean) | undefined;
   /** What the node remembers over its restarts. Default: nothing. */
   store?: MeshStore | undefined;
+  /** Passes nothing on, see {@linkcode MeshNode}. @default false */
+  isLeaf?: boolean | undefined;
 }
 
 /** How one link is made. */
@@ -93,6 +95,7 @@ export class MeshDriver implements LinkOwner {
       random: options.random,
       now: performance.now(),
       ...(options.store === undefined ? {} : { store: options.store }),
+      isLeaf: options.isLeaf ?? false,
       effects: {
         send: (link, body) => this.#links.get(link)?.framed.send(body),
         drop: (link, code, reason, remote, peer) => this.#dropped(link, code, reason, remote, peer),

@@ -145,7 +145,9 @@ export class Membership {
 
   /** Sends everything to a new peer. */
   sendAll(link: Link): void {
+    const { self, isLeaf } = this.context;
     for (const [id, kinds] of this.#kept) {
+      if (isLeaf && id !== self.id) continue;
       for (const [kind, { bytes }] of kinds) enqueue(link, id, kind, bytes);
     }
     this.#schedule();
@@ -229,8 +231,9 @@ export class Membership {
     kinds.set(kind, kept);
     this.#count++;
     this.#bytes += record.payload.length;
+    const isPassedOn = source === null || !this.context.isLeaf;
     for (const link of this.context.up.values()) {
-      if (link !== source) enqueue(link, origin, kind, kept.bytes);
+      if (link !== source && isPassedOn) enqueue(link, origin, kind, kept.bytes);
     }
     this.#schedule();
     if (this.#present.get(origin) === incarnation) this.#show(record);

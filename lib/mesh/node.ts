@@ -35,6 +35,11 @@ export interface MeshOptions {
   readonly now: number;
   readonly limits?: Partial<MeshLimits>;
   readonly store?: MeshStore;
+  /**
+   * It only has a look: what it hears on one link it passes on to no other, so that it joins nobody who
+   * isn't linked already. @default false
+   */
+  readonly isLeaf?: boolean;
 }
 
 /** A message for one node. */
@@ -70,12 +75,13 @@ export class MeshNode {
   #evictDue: number;
 
   constructor(options: MeshOptions) {
-    this.identity = options.identity;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const context = new MeshContext(options.identity, options.random, options.effects, limits);
-    context.now = options.now;
+    const { identity, random, effects, isLeaf, now } = options;
+    this.identity = identity;
+    const context = new MeshContext(identity, random, effects, limits, isLeaf);
+    context.now = now;
     this.#context = context;
-    this.#evictDue = options.now + EVICT_EVERY;
+    this.#evictDue = now + EVICT_EVERY;
     this.#broadcast = new Broadcast(
       context,
       this.#observers,

@@ -87,6 +87,7 @@ export class Seeks {
 
   /** We lack a range that is sought: asks all other peers. True when there are any. */
   goOn(token: number, { origin, incarnation, from, to }: StreamRange): boolean {
+    if (this.context.isLeaf) return false;
     const seek = this.#seeks.get(token)!;
     seek.range = { origin, incarnation, from, to };
     seek.found = Infinity;

@@ -56,8 +56,9 @@ export class Sync {
   sendSummary(link: Link): void {
     let entries: Announcement[] = [];
     let before: Origin | undefined;
+    const { self, isLeaf } = this.context;
     for (const stream of this.seen.streams()) {
-      if (stream.have < 1) continue;
+      if (stream.have < 1 || (isLeaf && stream.origin.id !== self.id)) continue;
       // All lives of an origin are in one list: so the first that is heard of it tells all its past.
       if (entries.length >= LIST_CHUNK && stream.origin !== before) {
         this.context.send(link, { type: "summary", entries });
@@ -74,7 +75,7 @@ export class Sync {
    * peers are told before they get any of it. All that is told later is news.
    */
   announced(link: Link, entries: readonly Announcement[]): void {
-    const { now, self } = this.context;
+    const { now, self, isLeaf } = this.context;
     const told: Announcement[] = [];
     const met = new Set<Origin>();
     for (const entry of entries) {
@@ -94,7 +95,7 @@ export class Sync {
       }
       this.#noteHolding(stream, link, entry);
     }
-    if (told.length > 0) {
+    if (told.length > 0 && !isLeaf) {
       for (const other of this.context.up.values()) {
         if (other !== link) this.context.send(other, { type: "summary", entries: told });
       }

@@ -184,6 +184,22 @@ Deno.test("peer --map: a line of three, without a word to anybody", async () => 
   assertEquals(heard.filter((line) => line.includes("eye")), []);
 });
 
+Deno.test("peer --map: two that aren't linked are both drawn, and aren't joined by the look", async () => {
+  const { server: attic, links } = await meshServer("attic");
+  await using _attic = attic;
+  const { server: cellar, links: cellarLinks } = await meshServer("cellar");
+  await using _cellar = cellar;
+  const ann = await attic.join("ann");
+  const bob = await cellar.join("bob");
+  await bob.send("only here");
+  await bob.next("bob: only here");
+  const map = await runTalker(["peer", links, cellarLinks, "--map", "--name", "eye"]);
+  assertEquals([map.code, map.stdout], [0, "eye (cut point)\n├── attic\n└── cellar\n"]);
+  await ann.send("/history", "over");
+  const heard = await ann.until("ann: over");
+  assertEquals(heard.filter((line) => /eye|cellar|bob/.test(line)), []);
+});
+
 Deno.test("peer --who: who does not answer is named, and it exits with 4", async () => {
   const { server: attic, links } = await meshServer("attic");
   await using _attic = attic;

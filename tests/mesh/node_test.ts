@@ -198,6 +198,29 @@ Deno.test("mesh node: memory is bounded by the number of origins", () => {
   assertEquals(small.notes.length, 2);
 });
 
+Deno.test("mesh node: who only has a look sees all and joins nobody", () => {
+  const [kitchen, attic, cellar] = ["kitchen", "attic", "cellar"].map((name) =>
+    new HandNode({ name })
+  ) as [HandNode, HandNode, HandNode];
+  const eye = new HandNode({ name: "eye" }, {}, undefined, true);
+  const mesh = new HandMesh([kitchen, attic, cellar, eye]);
+  mesh.join(attic, cellar);
+  kitchen.say("old");
+  mesh.join(eye, kitchen);
+  mesh.join(eye, attic);
+  mesh.pass(100);
+  kitchen.say("new");
+  cellar.say("also new");
+  mesh.pass(600);
+  const names = (node: HandNode) => node.node.topology().map(({ name }) => name).sort();
+  assertEquals(names(eye), ["attic", "cellar", "eye", "kitchen"]);
+  assertEquals(eye.words.toSorted(), ["[old]", "also new", "new"]);
+  assertEquals(names(kitchen), ["eye", "kitchen"]);
+  assertEquals(names(cellar), ["attic", "cellar", "eye"]);
+  assertEquals([kitchen.words, attic.words], [["old", "new"], ["also new"]]);
+  assert(!cellar.node.knows(kitchen.id));
+});
+
 // ---------------------------------------------------------------- failure, goodbye
 
 Deno.test("mesh node: a silent link is dropped within 5 s, and the peer is unreachable", () => {

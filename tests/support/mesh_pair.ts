@@ -33,6 +33,7 @@ export class HandNode {
     identity: Partial<Identity> & { name: string },
     limits: Partial<MeshLimits> = {},
     store?: MeshStore,
+    isLeaf = false,
   ) {
     const id = [...identity.name].map((c) => c.charCodeAt(0).toString(16)).join("");
     this.node = new MeshNode({
@@ -41,6 +42,7 @@ export class HandNode {
       now: 0,
       limits,
       ...(store && { store }),
+      isLeaf,
       effects: {
         send: (link, body) => void this.sent.push({ link, body }),
         drop: (link, code, reason, remote) => void this.drops.push({ link, code, reason, remote }),
