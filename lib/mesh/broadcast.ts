@@ -15,6 +15,7 @@ import type { NodeId } from "./identity.ts";
 import { FETCH_BYTES, TELL_FORGOTTEN_EVERY } from "./limits.ts";
 import type { Link } from "./links.ts";
 import { Log } from "./log.ts";
+import { Names } from "./names.ts";
 import type { Observers } from "./observers.ts";
 import { idOf, Plumtree } from "./plumtree.ts";
 import { Seeks } from "./seeks.ts";
@@ -50,9 +51,8 @@ export class Broadcast {
   readonly tree: Plumtree;
   readonly sync: Sync;
   readonly seeks: Seeks;
+  readonly names: Names;
   readonly #own: Stream;
-  /** What origins are called: of those that said something, and only where that outlives this node. */
-  readonly #names = new Map<NodeId, string>();
   /** Origins that were forgotten and told of, which was the last, and when the next may be told. */
   #forgottenTold = 0;
   #lastForgotten: NodeId = "";
@@ -73,12 +73,13 @@ export class Broadcast {
           this.tree.forget(stream);
           this.sync.forget(stream);
         }
-        this.#names.delete(origin.id);
+        this.names.forget(origin.id);
         store?.forget(origin.id);
         this.#lastForgotten = origin.id;
         this.#tellForgotten();
       },
     });
+    this.names = new Names(context, this.seen, store);
     this.seeks = new Seeks(context);
     this.log = new Log(limits, store && ((batch) => store.evict(batch)));
     this.sync = new Sync(context, this.seen, this.tree, {
@@ -93,7 +94,7 @@ export class Broadcast {
   #load(store: MeshStore): void {
     const { now } = this.context;
     const { marks, batches, names } = store.load();
-    for (const { origin, name } of names) this.#names.set(origin, name);
+    for (const { origin, name } of names) this.names.restore(origin, name);
     for (const mark of marks) {
       const origin = this.seen.hear(mark.origin, mark.incarnation, now);
       // The first thing that was heard of it left a mark.
@@ -128,19 +129,6 @@ export class Broadcast {
     this.#forgottenDue = now + TELL_FORGOTTEN_EVERY;
     const which = `${count} origins (the last was ${this.#lastForgotten})`;
     effects.note?.("warning", `Forgot ${which}: too many are known`);
-  }
-
-  /** What an origin is called, as it was written down. */
-  nameOf(origin: NodeId): string | undefined {
-    return this.#names.get(origin);
-  }
-
-  /** Writes down what an origin is called, if it said something and there is a store. */
-  keepName(origin: NodeId, name: string): void {
-    const isKept = this.store !== undefined && this.seen.origin(origin) !== undefined;
-    if (!isKept || this.#names.get(origin) === name) return;
-    this.#names.set(origin, name);
-    this.store.name(origin, name);
   }
 
   /** The sequence of the next message that is published here. */

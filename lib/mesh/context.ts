@@ -74,6 +74,8 @@ export interface MeshEffects {
    * `reachable` follows at once. Its states are void.
    */
   unreachable?(node: NodeId, name: string, left: boolean): void;
+  /** A peer told what a node is called that can't be reached. */
+  named?(node: NodeId, name: string): void;
   /** Messages were missed. */
   gap?(gap: Gap): void;
   /** Another node of our id is alive: this one should stop. */

@@ -106,6 +106,7 @@ export class MeshDriver implements LinkOwner {
         },
         reachable: (id, name) => this.#watchers.reachable(id, name),
         unreachable: (id, name, left) => this.#watchers.unreachable(id, name, left),
+        named: (id, name) => this.#watchers.named(id, name),
         gap: (gap) => this.#watchers.gap(gap),
         cloned: (reason) => log.error("{reason}", { reason }),
         note: (level, text) =>

@@ -103,6 +103,7 @@ export class MeshNode {
     this.#links = new LinkTable(context, {
       up: (link) => {
         this.#broadcast.sync.sendSummary(link);
+        this.#broadcast.names.sendAll(link, (id) => this.#membership.isPresent(id));
         this.#membership.sendAll(link);
         this.#membership.linksChanged();
       },
@@ -194,6 +195,8 @@ export class MeshNode {
         return broadcast.grafted(link, message.entries);
       case "state":
         return this.#membership.received(link, message.records);
+      case "names":
+        return broadcast.names.received(link, message.nodes);
       case "routed":
         return this.#routes.received(link, message, body);
       case "ping":
@@ -355,7 +358,7 @@ export class MeshNode {
 
   /** The name of a node that is or was reachable, or was given to {@linkcode keepName}. */
   nameOf(id: NodeId): string | undefined {
-    return this.#membership.topology.record(id)?.name ?? this.#broadcast.nameOf(id);
+    return this.#membership.topology.record(id)?.name ?? this.#broadcast.names.of(id);
   }
 
   /** In which life a node can be reached, if it can. */
@@ -365,7 +368,7 @@ export class MeshNode {
 
   /** Writes down what a node is called that said something: {@linkcode nameOf} knows it after a restart. */
   keepName(id: NodeId, name: string): void {
-    this.#broadcast.keepName(id, name);
+    this.#broadcast.names.keep(id, name);
   }
 
   /**

@@ -15,6 +15,8 @@ export interface MeshWatcher {
   reachable?(id: string, name: string): void;
   /** A node can't be reached any more; `left`: it said goodbye. */
   unreachable?(id: string, name: string, left: boolean): void;
+  /** A peer told what a node is called that can't be reached. */
+  named?(id: string, name: string): void;
   /** Messages were missed for good. */
   gap?(gap: Gap): void;
   /** Local speakers are to wait, or may go on. */
@@ -42,6 +44,10 @@ export class Watchers implements Required<MeshWatcher> {
 
   unreachable(id: string, name: string, left: boolean): void {
     for (const each of this.#all) each.unreachable?.(id, name, left);
+  }
+
+  named(id: string, name: string): void {
+    for (const each of this.#all) each.named?.(id, name);
   }
 
   gap(gap: Gap): void {

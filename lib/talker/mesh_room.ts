@@ -64,6 +64,7 @@ export class MeshRoom implements Mesh {
         this.#presence.reachable(id, name);
       },
       unreachable: (id, name, left) => this.#presence.unreachable(id, name, left),
+      named: (id, name) => this.#speech.named(id, name),
       gap: (gap) => this.#speech.gap(gap),
     });
   }

@@ -33,6 +33,7 @@ export const TYPE = {
   prune: 0x16,
   graft: 0x17,
   state: 0x18,
+  names: 0x19,
   routed: 0x20,
 } as const;
 
@@ -122,6 +123,12 @@ export const PURPOSE = { message: 0, request: 1, answer: 2, ack: 3, failure: 4, 
 /** Name of a purpose in {@linkcode PURPOSE}. */
 export type Purpose = keyof typeof PURPOSE;
 
+/** What a node is called that can't tell it itself. */
+export interface NamedNode {
+  readonly id: NodeId;
+  readonly name: string;
+}
+
 /** A message for one node, with the path that it takes. */
 export interface Routed {
   readonly type: "routed";
@@ -151,6 +158,7 @@ export type MeshMessage =
   | { readonly type: "end"; readonly request: number; readonly lacks: readonly Lack[] }
   | { readonly type: "prune"; readonly streams: readonly StreamId[] }
   | { readonly type: "state"; readonly records: readonly StateRecord[] }
+  | { readonly type: "names"; readonly nodes: readonly NamedNode[] }
   | Routed;
 
 const codeOf = new Map(
@@ -208,6 +216,9 @@ export function encodeMeshMessage(message: MeshMessage): Uint8Array<ArrayBuffer>
       break;
     case "state":
       for (const record of message.records) out.raw(encodeStateRecord(record));
+      break;
+    case "names":
+      for (const { id, name } of message.nodes) out.nodeId(id).text(name, MAX_NAME_BYTES);
       break;
     case "routed":
       out.u8(PURPOSE[message.purpose]).u8(message.kind).u16(message.hop)
@@ -279,6 +290,8 @@ export function decodeMeshMessage(body: Uint8Array): MeshMessage {
       return { type: "graft", entries: list(input, readAnnouncement) };
     case TYPE.state:
       return { type: "state", records: list(input, readStateRecord) };
+    case TYPE.names:
+      return { type: "names", nodes: list(input, readNamed) };
     case TYPE.routed:
       return decodeRouted(input);
     default:
@@ -380,6 +393,10 @@ function readWanted(input: ByteReader): WantedRange {
 
 function readLack(input: ByteReader): Lack {
   return { ...readRange(input), later: (input.u8() & 1) === 1 };
+}
+
+function readNamed(input: ByteReader): NamedNode {
+  return { id: input.nodeId(), name: input.nodeName(MAX_NAME_BYTES) };
 }
 
 function readStateRecord(input: ByteReader): StateRecord {

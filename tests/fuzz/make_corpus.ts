@@ -131,6 +131,7 @@ const messages: MeshMessage[] = [
   { type: "end", request: 4, lacks: [{ ...stream, from: 1, to: 2, later: true }] },
   { type: "prune", streams: [stream] },
   { type: "graft", entries: [{ ...stream, head: 2, lackFrom: 0, lackTo: 0 }] },
+  { type: "names", nodes: [{ id: stream.origin, name: "attic" }] },
   {
     type: "state",
     records: [{ ...stream, kind: 0, version: 1, payload: topology }, {

@@ -42,6 +42,7 @@ const samples: readonly MeshMessage[] = [
   { type: "end", request: 3, lacks: [{ origin, incarnation, from: 1, to: 7, later: true }] },
   { type: "prune", streams: [{ origin, incarnation }] },
   { type: "state", records: [{ origin, incarnation, kind: 1, version: 4, payload }] },
+  { type: "names", nodes: [{ id: origin, name: "küche" }, { id: origin, name: "x" }] },
   {
     type: "routed",
     purpose: "request",
@@ -83,7 +84,25 @@ Deno.test("mesh message: a node has a name, without blanks", () => {
 });
 
 Deno.test("mesh message: random bytes are refused with a MeshFrameError and nothing else", () => {
-  const types = [1, 2, 3, 4, 5, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x20, 0xff];
+  const types = [
+    1,
+    2,
+    3,
+    4,
+    5,
+    0x10,
+    0x11,
+    0x12,
+    0x13,
+    0x14,
+    0x15,
+    0x16,
+    0x17,
+    0x18,
+    0x19,
+    0x20,
+    0xff,
+  ];
   fc.assert(
     fc.property(fc.constantFrom(...types), fc.uint8Array({ maxLength: 200 }), (type, rest) => {
       try {

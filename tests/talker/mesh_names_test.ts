@@ -20,6 +20,28 @@ Deno.test("history: a server whose lines came before its name is called by that 
   }
 });
 
+Deno.test("history: a newcomer learns what those are called who are gone, and passes it on", async () => {
+  await using attic = new Life("attic", ATTIC);
+  const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
+  {
+    await using kitchen = new Life("kitchen", KITCHEN);
+    assertEquals(await kitchen.room.connect("127.0.0.1", at), undefined);
+    await attic.reaches(2);
+    kitchen.say(kitchen.arrive("ann"), "the last words");
+    await attic.has(1);
+  }
+  await attic.reaches(1);
+  await using cellar = new Life("cellar", "00000000000000cc");
+  await using porch = new Life("porch", "00000000000000dd");
+  const below = Number(cellar.room.listen("127.0.0.1", 0).split(":")[1]);
+  assertEquals(await porch.room.connect("127.0.0.1", below), undefined);
+  assertEquals(await cellar.room.connect("127.0.0.1", at), undefined);
+  for (const life of [cellar, porch]) {
+    await life.has(1);
+    assertEquals(life.history().map(({ server }) => server), ["kitchen"]);
+  }
+});
+
 Deno.test("presence: a server that comes again under another id is back by its name, a look at the mesh isn't", async () => {
   await using attic = new Life("attic", ATTIC);
   const at = Number(attic.room.listen("127.0.0.1", 0).split(":")[1]);
