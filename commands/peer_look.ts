@@ -169,7 +169,7 @@ function printMap(driver: MeshDriver, { json, io }: LookOptions): void {
  * The graph with the cut points that it has without the node `self`: else the server to which somebody
  * links to have a look would always be one.
  */
-export function withoutLooker(graph: readonly GraphNode[], self: string): GraphNode[] {
+function withoutLooker(graph: readonly GraphNode[], self: string): GraphNode[] {
   const others = graph.filter(({ id }) => id !== self);
   const cuts = new Set<string>();
   const seen = new Set<string>();

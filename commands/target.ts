@@ -165,7 +165,7 @@ export function notFound(name: string, wait: number, heard: readonly Service[]):
 }
 
 /** A service as a sentence lists it: `kitchen (talker, 10.0.0.2:8889)`. */
-export function describeService({ name, kind, addresses }: Service): string {
+function describeService({ name, kind, addresses }: Service): string {
   return `${visible(name)} (${visible(kind)}, ${addresses[0] ?? "no address"})`;
 }
 

@@ -119,7 +119,7 @@ export function complaint(flag: Flag, text: string): string | undefined {
 }
 
 /** What a value of this flag must be, for an error message. */
-export function expectation(flag: Flag): string {
+function expectation(flag: Flag): string {
   switch (flag.kind) {
     case "boolean":
       return "true or false";

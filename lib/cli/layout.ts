@@ -46,7 +46,7 @@ export interface Layout {
  * The width of a character as a reader counts them, in columns. Terminals disagree about emoji that
  * are joined of several; this is what the widest of them need, so that a row never overflows.
  */
-export function graphemeWidth(grapheme: string): number {
+function graphemeWidth(grapheme: string): number {
   const first = grapheme.codePointAt(0) ?? 0;
   // Nearly all there is to measure is ASCII.
   if (grapheme.length === 1 && first < 0x7f) return 1;

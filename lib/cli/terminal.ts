@@ -23,7 +23,7 @@ export interface Screen {
 }
 
 /** The terminal of this process. */
-export const processScreen: Screen = {
+const processScreen: Screen = {
   size() {
     try {
       const { columns, rows } = Deno.consoleSize();

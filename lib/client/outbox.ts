@@ -11,7 +11,7 @@ import type { Said } from "./record.ts";
 /** Lines that are sent without an answer yet, at the most. */
 export const WINDOW_LINES = 1024;
 /** Bytes that are sent without an answer yet, at the most (one line may go over). */
-export const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 1024 * 1024;
 
 /** What may wait to be sent, in lines and bytes, before no more is taken in. */
 export interface Waiting {

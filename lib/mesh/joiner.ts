@@ -60,7 +60,7 @@ import { MS } from "./joiner_times.ts";
 export type { Candidate, JoinFailure } from "./joiner_candidates.ts";
 
 /** Links that a node aims at. */
-export const AIMED_LINKS = 4;
+const AIMED_LINKS = 4;
 
 /** Links of another node above which a link to it that isn't wanted is one too many there. */
 const CROWDED_LINKS = 5;

@@ -192,6 +192,6 @@ export class LinkTable {
 }
 
 /** The identity in an I-AM. */
-export function identityOf({ id, incarnation, name, mesh }: IAm): Identity {
+function identityOf({ id, incarnation, name, mesh }: IAm): Identity {
   return { id, incarnation, name, mesh };
 }

@@ -154,6 +154,6 @@ export function isSuspect(link: Pick<Link, "heard">, now: number): boolean {
 }
 
 /** A smoothed round-trip time: an eighth of each new sample, as TCP does (RFC 6298). */
-export function smoothRoundTrip(previous: number | undefined, sample: number): number {
+function smoothRoundTrip(previous: number | undefined, sample: number): number {
   return previous === undefined ? sample : previous + (sample - previous) / 8;
 }

@@ -17,7 +17,7 @@ import { type Clock, parseId } from "./stream.ts";
 /** The name under which the store keeps it. */
 export const NOTES_KEY = "/board";
 /** Between two notes of the time, in milliseconds. */
-export const AGE_EVERY_MS = 600_000;
+const AGE_EVERY_MS = 600_000;
 /** So many of them are a day and some. */
 const MAX_AGES = 150;
 
@@ -32,7 +32,7 @@ export interface Notes {
 }
 
 /** As JSON. */
-export function encodeNotes({ ages, forgotten, withdrawn }: Notes): string {
+function encodeNotes({ ages, forgotten, withdrawn }: Notes): string {
   const value = {
     ages: ages.slice(-MAX_AGES),
     forgotten: Object.fromEntries(forgotten),
@@ -42,7 +42,7 @@ export function encodeNotes({ ages, forgotten, withdrawn }: Notes): string {
 }
 
 /** From JSON; what makes no sense is left out. */
-export function parseNotes(text: string): Notes {
+function parseNotes(text: string): Notes {
   let value: unknown;
   try {
     value = JSON.parse(text);

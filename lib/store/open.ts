@@ -15,7 +15,7 @@ import { APPLICATION_ID, migrate, VERSION } from "./schema.ts";
 import { companions, exists, setAside } from "./set_aside.ts";
 
 /** The name of the database in its directory. */
-export const DATABASE_NAME = "talker.db";
+const DATABASE_NAME = "talker.db";
 
 /** What was opened. */
 export interface Opened {

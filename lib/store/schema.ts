@@ -14,7 +14,7 @@ export const APPLICATION_ID = 0x74616c6b;
  * One step for each version: it makes of version `index` the version `index + 1`. A step that was
  * released never changes; what is new comes as a further step.
  */
-export const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly string[] = [
   // 1: the node, and what the mesh retains.
   `
   CREATE TABLE node (

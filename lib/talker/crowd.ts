@@ -8,9 +8,9 @@
 /** More than this many within {@linkcode CROWD_WINDOW_MS} are a crowd. */
 export const CROWD = 10;
 /** The time within which they are counted, and the time between two lines about a crowd, in milliseconds. */
-export const CROWD_WINDOW_MS = 1_000;
+const CROWD_WINDOW_MS = 1_000;
 /** Nicks that a line about a crowd names. */
-export const CROWD_NAMED = 3;
+const CROWD_NAMED = 3;
 
 /** One announcement: how many, and the first of them. */
 export interface Announcement {

@@ -21,7 +21,7 @@ import { MAX_QUEUED_BYTES, MIB } from "../wire/limits.ts";
 /** A queue above this is watched, in bytes. */
 export const WATCH_BYTES = 1 * MIB;
 /** A queue below this is no longer watched, in bytes. */
-export const CALM_BYTES = 256 * 1024;
+const CALM_BYTES = 256 * 1024;
 /**
  * How long a client may be doubtful, in milliseconds: until the first gulp of one that reads 200 KiB/s,
  * with what a busy machine adds. Not longer: who has stopped is to lose lines, and be told.
@@ -35,9 +35,9 @@ export const DOUBT_BYTES = 64 * MIB;
  */
 export const DOUBT_HOLDS_MS = 3_000;
 /** Who takes at least this many bytes in a second loses nothing. */
-export const LEAST_RATE = 64 * 1024;
+const LEAST_RATE = 64 * 1024;
 /** A rate is judged over at least this long, in milliseconds, and with a quarter's allowance. */
-export const RATE_WINDOW_MS = 3_000;
+const RATE_WINDOW_MS = 3_000;
 /** Who takes nothing for this long with a full queue is disconnected, in milliseconds. */
 export const CUT_MS = 10_000;
 /** The same for a client of this machine, where the system's buffers are at their largest. */

@@ -10,9 +10,9 @@ import { Queue } from "../wire/queue.ts";
 import type { Session } from "./session.ts";
 
 /** A session that says nothing is announced after this long, in milliseconds. */
-export const ANNOUNCE_AFTER_MS = 500;
+const ANNOUNCE_AFTER_MS = 500;
 /** Departures wait this long for others, so that a crowd is known before its first one is announced. */
-export const GATHER_LEAVERS_MS = 100;
+const GATHER_LEAVERS_MS = 100;
 
 /** Takes the announcements. */
 export type Announce = (verb: "joined" | "left", announcement: Announcement) => void;

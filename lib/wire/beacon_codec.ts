@@ -38,7 +38,7 @@ import { ByteReader, ByteWriter, writeU32 } from "./mesh_bytes.ts";
 export * from "./beacon_message.ts";
 
 /** The version of the format. */
-export const BEACON_VERSION = 1;
+const BEACON_VERSION = 1;
 /** `TLKB`, the first four bytes. */
 const MAGIC = 0x544c4b42;
 /** Bytes of the header. */

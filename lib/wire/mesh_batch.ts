@@ -35,7 +35,7 @@ export const TYPE_REPLY = 0x11;
 const MAX_TIME = 8.64e15;
 
 /** Bytes before the first message of a batch. */
-export const BATCH_HEADER_BYTES = 36;
+const BATCH_HEADER_BYTES = 36;
 
 /** What all messages of a batch have in common. */
 export interface BatchHeader {

@@ -118,7 +118,7 @@ export interface StateRecord extends StreamId {
 }
 
 /** What a routed message is for. */
-export const PURPOSE = { message: 0, request: 1, answer: 2, ack: 3, failure: 4, part: 5 } as const;
+const PURPOSE = { message: 0, request: 1, answer: 2, ack: 3, failure: 4, part: 5 } as const;
 
 /** Name of a purpose in {@linkcode PURPOSE}. */
 export type Purpose = keyof typeof PURPOSE;

@@ -136,7 +136,7 @@ Deno.test("Deno.* only where the system is touched, console nowhere in the libra
     // Programs beside the checkout don't have the import map.
     if (
       /^lib\/(?!cli\/)/.test(file) &&
-      /^(import|export|\}).* from "(?!\.|npm:|node:)|\bimport\("(?!\.|npm:)/m.test(code)
+      /^(import|export|\}).* from "(?!\.|npm:|node:)|\bimport\("(?!\.|npm:|node:)/m.test(code)
     ) {
       wrong.push(`${file} imports by the import map: see lib/log/mod.ts`);
     }

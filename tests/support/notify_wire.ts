@@ -72,6 +72,7 @@ function hostPipe(host: Host, port: number, events: PipeEvents): Pipe {
     try {
       for await (const chunk of child.stdout) events.data(chunk);
     } finally {
+      await stdin.abort().catch(() => {});
       events.closed();
     }
   })();
@@ -124,11 +125,16 @@ export class NotifyWire implements Disposable {
     const wire = new NotifyWire();
     const events = { data: (bytes: Uint8Array) => wire.#came(bytes), closed: () => wire.#end() };
     wire.#pipe = on === undefined ? await socketPipe(port, events) : hostPipe(on, port, events);
-    // Not awaited: what fails here is found out with the first request.
-    await wire.#pipe.write(
-      new TextEncoder().encode(`${service ? "/service\r\n" : ""}/format json\r\n`),
-    );
-    await wire.request("/ping");
+    try {
+      // Not awaited: what fails here is found out with the first request.
+      await wire.#pipe.write(
+        new TextEncoder().encode(`${service ? "/service\r\n" : ""}/format json\r\n`),
+      );
+      await wire.request("/ping");
+    } catch (error) {
+      wire.#pipe.close();
+      throw error;
+    }
     return wire;
   }
 

@@ -7,7 +7,7 @@
 import { RecentIds } from "../catch_up.ts";
 
 /** Acknowledgements that are sent and not confirmed, at the most. */
-export const ACK_WINDOW = 256;
+const ACK_WINDOW = 256;
 /** While so many wait or are unconfirmed nothing more is handled. */
 export const MAX_ACKS = 4096;
 

@@ -10,7 +10,7 @@ import type { Reply } from "../record.ts";
 import type { State } from "./state.ts";
 
 /** How long before the server's timeout the mode is left, in milliseconds; a quarter of the time where that is less. */
-export const MARGIN_MS = 5000;
+const MARGIN_MS = 5000;
 /** The shortest time that a server has, in seconds: what is shorter would have us ask for it all the time. */
 const MIN_MODE_S = 1;
 /** How long the mode lasts where nobody says, in seconds. */

@@ -9,7 +9,7 @@ import { harmless, harmlessJson } from "../harmless.ts";
 import type { Reply } from "../record.ts";
 
 /** How far a notification has come on its way to a recipient. */
-export const RECEIPT_STATES = ["queued", "delivered", "acknowledged", "expired"] as const;
+const RECEIPT_STATES = ["queued", "delivered", "acknowledged", "expired"] as const;
 /** One of {@linkcode RECEIPT_STATES}. */
 export type ReceiptState = typeof RECEIPT_STATES[number];
 
