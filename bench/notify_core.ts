@@ -4,7 +4,7 @@
  * `deno run --allow-env bench/notify_core.ts`
  */
 import { Board } from "../lib/notify/board.ts";
-import { MemoryNotificationStore } from "../lib/notify/memory_store.ts";
+import { MemoryNotificationStore } from "../tests/support/notify_store.ts";
 import type { Notification } from "../lib/notify/notification.ts";
 import type { Subscriber, Subscription } from "../lib/notify/notifications.ts";
 

@@ -1,7 +1,7 @@
 /** What is past and what is news, and the order over the lives of one origin. */
 import { assertEquals } from "@std/assert";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
-import { MemoryStore } from "../../lib/mesh/store.ts";
+import { MemoryStore } from "../support/mesh_store.ts";
 import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
 import type { Announcement, MeshMessage } from "../../lib/wire/mesh_message.ts";
 import { HandMesh, HandNode, pair, push, SPEECH } from "../support/mesh_pair.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Board } from "../../lib/notify/board.ts";
-import { MemoryNotificationStore } from "../../lib/notify/memory_store.ts";
+import { MemoryNotificationStore } from "../support/notify_store.ts";
 import type { Receipts } from "../../lib/notify/notifications.ts";
 import { MAX_OFFERS } from "../../lib/wire/limits.ts";
 import { HOUR, restart, setUp } from "./board_rig.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Board } from "../../lib/notify/board.ts";
-import { MemoryNotificationStore } from "../../lib/notify/memory_store.ts";
+import { MemoryNotificationStore } from "../support/notify_store.ts";
 import { matches } from "../../lib/wire/topic.ts";
 import { HandClock, Reader } from "./reader.ts";
 

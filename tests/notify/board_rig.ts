@@ -1,6 +1,6 @@
 /** A board in virtual time, and the same after a restart. */
 import { Board, type BoardOptions } from "../../lib/notify/board.ts";
-import type { MemoryNotificationStore } from "../../lib/notify/memory_store.ts";
+import type { MemoryNotificationStore } from "../support/notify_store.ts";
 import { HandClock } from "./reader.ts";
 
 /** In ms. */

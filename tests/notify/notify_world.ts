@@ -1,7 +1,7 @@
 /**
  * Servers with notifications, joined in a simulated network (tests/support/mesh_simulator.ts), in virtual time.
  */
-import { MemoryNotificationStore } from "../../lib/notify/memory_store.ts";
+import { MemoryNotificationStore } from "../support/notify_store.ts";
 import { NotifyRoom, type NotifyRoomOptions } from "../../lib/notify/notify_room.ts";
 import type { NotifyMesh } from "../../lib/notify/room_mesh.ts";
 import type { MeshLimits } from "../../lib/mesh/limits.ts";

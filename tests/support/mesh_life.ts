@@ -2,7 +2,7 @@
 
 import { MeshDriver } from "../../lib/mesh/driver.ts";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
-import { MemoryStore } from "../../lib/mesh/store.ts";
+import { MemoryStore } from "./mesh_store.ts";
 import { connectTcp } from "../../lib/net/tcp_client.ts";
 import { listenTcp } from "../../lib/net/tcp_server.ts";
 import { MeshRoom } from "../../lib/talker/mesh_room.ts";

@@ -11,7 +11,7 @@ import { newIncarnation, newNodeId, type NodeId } from "../../lib/mesh/identity.
 import type { MeshLimits } from "../../lib/mesh/limits.ts";
 import { MeshNode } from "../../lib/mesh/node.ts";
 import type { Delivery, Observer, StateChange } from "../../lib/mesh/observers.ts";
-import { MemoryStore } from "../../lib/mesh/store.ts";
+import { MemoryStore } from "./mesh_store.ts";
 import { EventQueue } from "./event_queue.ts";
 import { Dice, seededRandom } from "./random.ts";
 

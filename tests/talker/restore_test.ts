@@ -1,7 +1,7 @@
 /** What the history knows after a restart. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { MemoryStore } from "../../lib/mesh/store.ts";
+import { MemoryStore } from "../support/mesh_store.ts";
 import { encodeText } from "../../lib/wire/text.ts";
 import { Life } from "../support/mesh_life.ts";
 

@@ -1,27 +1,8 @@
-/**
- * A {@linkcode NotificationStore} in memory: it survives the board, not the process. For tests.
- *
- * @module
- */
+/** A store of the notice board in memory: it survives the board, not the process. */
+import type { Notification } from "../../lib/notify/notification.ts";
+import type { NotificationStore, StoredBoard } from "../../lib/notify/store.ts";
 
-import type { Notification } from "./notification.ts";
-import type { NotificationStore, StoredBoard } from "./store.ts";
-
-/**
- * Remembers what a board tells it.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { Board } from "./board.ts";
- * import { MemoryNotificationStore } from "./memory_store.ts";
- * const store = new MemoryNotificationStore();
- * const clock = { now: () => 0, wall: () => 1_700_000_000_000 };
- * new Board({ clock, store }).publish({ topic: "hits", text: "3", nick: "bob" });
- * const again = new Board({ clock, store });
- * assertEquals(again.topics(), [{ topic: "hits", notifications: 1, subscribers: 0 }]);
- * ```
- */
+/** Remembers what a board tells it. */
 export class MemoryNotificationStore implements NotificationStore {
   /** What is remembered, by id. */
   readonly notifications = new Map<string, Notification>();
