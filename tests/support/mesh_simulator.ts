@@ -58,6 +58,13 @@ export interface Cable {
   readonly dialers: readonly SimNode[];
 }
 
+/** A frame, or the end of a connection, on its way. */
+interface Transit {
+  /** In the order of sending. */
+  readonly number: number;
+  readonly deliver: () => void;
+}
+
 interface End {
   readonly host: SimNode;
   readonly life: number;
@@ -65,8 +72,8 @@ interface End {
   open: boolean;
   /** When the last frame to this end arrives. */
   lastArrival: number;
-  /** What waits for the cable. */
-  held: (() => void)[];
+  /** What waits for the cable, in no order: what was under way when it was cut joins what was sent since. */
+  held: Transit[];
 }
 
 /** A TCP connection. */
@@ -90,6 +97,7 @@ export class MeshSimulator {
   readonly nodes: SimNode[] = [];
   readonly cables: Cable[] = [];
   #links = 0;
+  #sent = 0;
 
   constructor(readonly options: SimOptions) {
     this.dice = new Dice(seededRandom(options.seed));
@@ -208,7 +216,8 @@ export class MeshSimulator {
       for (const end of connection.ends) {
         const { held } = end;
         end.held = [];
-        for (const deliver of held) this.#travel(connection, end, deliver);
+        held.sort((a, b) => a.number - b.number);
+        for (const transit of held) this.#travel(connection, end, transit);
       }
     }
   }
@@ -314,12 +323,13 @@ export class MeshSimulator {
       if (what === "close") return this.#closed(connection, end);
       this.on(end.host, (node) => node.frameReceived(end.link, what, this.now));
     };
+    const transit = { number: ++this.#sent, deliver };
     if (connection.cable.state === "up" && end.held.length === 0) {
-      this.#travel(connection, end, deliver);
-    } else if (connection.cable.state === "silent") end.held.push(deliver);
+      this.#travel(connection, end, transit);
+    } else if (connection.cable.state === "silent") end.held.push(transit);
   }
 
-  #travel(connection: Connection, end: End, deliver: () => void): void {
+  #travel(connection: Connection, end: End, transit: Transit): void {
     const { cable } = connection;
     const [low, high] = cable.delay;
     const delay = low + this.dice.random() * (high - low);
@@ -327,8 +337,8 @@ export class MeshSimulator {
     end.lastArrival = Math.max(end.lastArrival, this.now + delay);
     this.queue.at(end.lastArrival, () => {
       if (!end.open || end.host.life !== end.life || end.host.node === undefined) return;
-      if (cable.state === "up" && end.held.length === 0) deliver();
-      else if (cable.state === "silent") end.held.push(deliver);
+      if (cable.state === "up" && end.held.length === 0) transit.deliver();
+      else if (cable.state === "silent") end.held.push(transit);
     });
   }
 
