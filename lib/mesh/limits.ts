@@ -22,10 +22,7 @@ export interface MeshLimits {
   readonly incarnations: number;
   /** Bytes of messages that wait for an earlier one, over all origins. Refused beyond: sync brings them. */
   readonly pendingBytes: number;
-  /**
-   * A gap is declared when nothing closed it for so long although a peer has announced the lines.
-   * (When no peer did, they may be behind a cut, and are waited for until `retentionAge`.)
-   */
+  /** A gap is declared when nothing closed it for so long although a peer has announced the lines. */
   readonly gapAfter: number;
 }
 

@@ -131,19 +131,25 @@ export class Sync {
   /** A link is gone: what it was asked for is asked elsewhere. */
   linkDown(link: Link): void {
     this.#cancel(link);
-    const held = [...this.#behind].filter(mustWait);
+    for (const stream of this.#behind) if (!mustWait(stream)) this.#goOn(stream);
     for (const stream of this.#behind) {
       stream.ahead.delete(link);
       stream.lacks.delete(link);
       if (stream.search?.link === link) stream.search = null;
+      // Nobody has what waits any more, nor what it waits for. Who brings it again has that, too.
+      if (stream.ahead.size === 0) this.seen.dropPending(stream);
     }
-    // Nobody has them any more, nor what they waited for. Who brings them again has that, too.
-    for (const stream of held) if (stream.ahead.size === 0) this.seen.dropPending(stream);
   }
 
   /** Something of a stream was delivered: if that was all, later lives need not wait any more. */
   progressed(stream: Stream): void {
     if (stream.origin.behind > 1 && !lags(stream)) this.#due = this.context.now;
+  }
+
+  // What waited for a former life alone is delivered.
+  #goOn(stream: Stream): void {
+    const waiting = this.seen.firstPending(stream);
+    if (waiting !== undefined && waiting <= stream.next) this.hooks.release(stream);
   }
 
   /** A stream was forgotten. */
@@ -218,8 +224,7 @@ export class Sync {
         held.push(stream);
         continue;
       }
-      const waiting = this.seen.firstPending(stream);
-      if (waiting !== undefined && waiting <= stream.next) this.hooks.release(stream);
+      this.#goOn(stream);
       if (this.#settle(stream)) continue;
       if (stream.asked !== null) continue;
       if (stream.due > now) {
@@ -266,16 +271,9 @@ export class Sync {
       const since = Math.max(stream.lastProgress, stream.noticed);
       if (stream.ahead.size === 0) {
         stream.lacks.clear();
-        if (waiting === undefined) {
-          this.#drop(stream);
-          return true;
-        }
-        // Somebody who can't be reached may have it: later lines wait with it for a heal.
-        const expiry = since + limits.retentionAge;
-        this.#due = Math.min(this.#due, expiry);
-        if (now < expiry) return true;
-        this.hooks.gap(stream, waiting - 1, false);
-        continue;
+        this.seen.dropPending(stream);
+        this.#drop(stream);
+        return true;
       }
       const expiry = since + limits.gapAfter;
       const isOver = now >= expiry;

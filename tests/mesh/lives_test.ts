@@ -193,6 +193,32 @@ Deno.test("lives: when who has both lives is cut off, both wait for it", () => {
   assertEquals([pendingBytes, behind], [0, 0], "nothing is left: it is told again");
 });
 
+Deno.test("lives: what waits in its own life is dropped when who has it is cut off", () => {
+  const { mesh, attic, links, first, pass } = reader();
+  attic.receive(first, { type: "summary", entries: [entry(life(1), 2), entry(life(2), 2)] });
+  attic.receive(first, batches(life(2), 2, "2.2"));
+  attic.receive(first, batches(life(1), 2, "1.2"));
+  // The second life waits only for its own beginning now.
+  pass(100);
+  assertEquals(attic.words, ["1.1", "1.2"]);
+  mesh.cut(links[0]);
+  pass(100);
+  const { pendingBytes, behind } = attic.node.stats();
+  assertEquals([pendingBytes, behind], [0, 0]);
+  attic.receive(links[1].number, { type: "summary", entries: [entry(life(2), 2)] });
+  attic.receive(links[1].number, batches(life(2), 1, "2.1", "2.2"));
+  assertEquals([attic.words, attic.gaps], [["1.1", "1.2", "2.1", "2.2"], []]);
+});
+
+Deno.test("lives: what need not wait any more is delivered although who has it is cut off", () => {
+  const { mesh, attic, links, first } = reader();
+  attic.receive(first, { type: "summary", entries: [entry(life(1), 2), entry(life(2), 1)] });
+  attic.receive(first, batches(life(2), 1, "2.1"));
+  attic.receive(first, batches(life(1), 2, "1.2"));
+  mesh.cut(links[0]);
+  assertEquals(attic.words, ["1.1", "1.2", "2.1"]);
+});
+
 Deno.test("lives: what a relay has of a former life is announced before it pushes a later one", () => {
   const { attic, first, second } = reader();
   // The right peer has the first life from elsewhere; it is only announced there.
