@@ -68,11 +68,11 @@ export class Broadcast {
     this.tree = new Plumtree(context, (link, origin) => members.sendBefore(link, origin));
     this.seen = new Seen(self.id, limits, {
       isPresent: (id) => members.isPresent(id),
+      closed: (stream) => {
+        this.tree.forget(stream);
+        this.sync.forget(stream);
+      },
       forgotten: (origin) => {
-        for (const stream of origin.streams.values()) {
-          this.tree.forget(stream);
-          this.sync.forget(stream);
-        }
         this.names.forget(origin.id);
         store?.forget(origin.id);
         this.#lastForgotten = origin.id;

@@ -102,10 +102,12 @@ export interface AcceptedPart {
 const DUPLICATE: Acceptance = { type: "duplicate" };
 const WAITING: Acceptance = { type: "waiting" };
 
-/** What {@linkcode Seen} asks and tells when there are too many origins. */
+/** What {@linkcode Seen} asks and tells when there are too many origins, or lives of one. */
 export interface SeenHooks {
   /** Whether the origin is reachable: it is not forgotten then. */
   readonly isPresent: (id: NodeId) => boolean;
+  /** The stream is known no more: for itself, or with its origin. */
+  readonly closed: (stream: Stream) => void;
   /** The origin was forgotten. */
   readonly forgotten: (origin: Origin) => void;
 }
@@ -183,7 +185,7 @@ export class Seen {
     origin.streams.set(incarnation, stream);
     if (origin.streams.size > this.limits.incarnations) {
       const oldest = Math.min(...origin.streams.keys());
-      this.dropPending(origin.streams.get(oldest)!);
+      this.#close(origin.streams.get(oldest)!);
       origin.streams.delete(oldest);
       origin.floor = oldest + 1;
       if (oldest === incarnation) return undefined;
@@ -290,10 +292,15 @@ export class Seen {
     });
   }
 
+  #close(stream: Stream): void {
+    this.dropPending(stream);
+    this.hooks.closed(stream);
+  }
+
   #forgetOldest(): void {
     for (const origin of this.#origins.values()) {
       if (origin.id === this.self || this.hooks.isPresent(origin.id)) continue;
-      for (const stream of origin.streams.values()) this.dropPending(stream);
+      for (const stream of origin.streams.values()) this.#close(stream);
       this.#origins.delete(origin.id);
       this.forgotten++;
       this.hooks.forgotten(origin);

@@ -1,6 +1,7 @@
 /** What is past and what is news, and the order over the lives of one origin. */
 import { assertEquals } from "@std/assert";
 import { newIncarnation } from "../../lib/mesh/identity.ts";
+import type { MeshLimits } from "../../lib/mesh/limits.ts";
 import { MemoryStore } from "../support/mesh_store.ts";
 import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
 import type { Announcement, MeshMessage } from "../../lib/wire/mesh_message.ts";
@@ -120,8 +121,8 @@ function entry(incarnation: number, head: number): Announcement {
 }
 
 /** A node that knows the kitchen, and two peers whose frames are made by hand. */
-function reader() {
-  const attic = new HandNode({ name: "attic" });
+function reader(limits: Partial<MeshLimits> = {}) {
+  const attic = new HandNode({ name: "attic" }, limits);
   const [left, right] = ["left", "right"].map((name) => new HandNode({ name })) as [
     HandNode,
     HandNode,
@@ -217,6 +218,18 @@ Deno.test("lives: what need not wait any more is delivered although who has it i
   attic.receive(first, batches(life(1), 2, "1.2"));
   mesh.cut(links[0]);
   assertEquals(attic.words, ["1.1", "1.2", "2.1"]);
+});
+
+Deno.test("lives: a life that is too old to be told apart is not fetched any more", () => {
+  const { attic, first, pass } = reader({ incarnations: 2 });
+  attic.receive(first, { type: "summary", entries: [entry(life(1), 3)] });
+  attic.receive(first, { type: "summary", entries: [entry(life(2), 1), entry(life(3), 1)] });
+  assertEquals(attic.node.stats().behind, 2);
+  attic.receive(first, batches(life(2), 1, "2.1"));
+  attic.receive(first, batches(life(3), 1, "3.1"));
+  pass(100);
+  assertEquals(attic.words, ["1.1", "2.1", "3.1"]);
+  assertEquals(attic.node.stats().behind, 0);
 });
 
 Deno.test("lives: what a relay has of a former life is announced before it pushes a later one", () => {
