@@ -32,3 +32,12 @@ export function isAwaited(stream: Stream): boolean {
   }
   return false;
 }
+
+/** Whether a later life of its origin is known of which something is still to come, or waits. */
+export function isFollowed({ origin, incarnation }: Stream): boolean {
+  if (origin.streams.size === 1) return false;
+  for (const other of origin.streams.values()) {
+    if (other.incarnation > incarnation && lags(other)) return true;
+  }
+  return false;
+}

@@ -15,7 +15,7 @@ import {
   REPAIR_AFTER,
 } from "./limits.ts";
 import type { Link } from "./links.ts";
-import { isAwaited, lags, mustWait } from "./lives.ts";
+import { isAwaited, isFollowed, lags, mustWait } from "./lives.ts";
 import { announcementOf, holds, idOf, type Plumtree } from "./plumtree.ts";
 import { FIRST_TOKEN, Seeks } from "./seeks.ts";
 import type { Origin, Seen, Stream } from "./seen.ts";
@@ -286,7 +286,7 @@ export class Sync {
       const next = Math.min(held > missing ? held : Infinity, waiting ?? Infinity);
       if (isPast) this.hooks.gap(stream, Math.min(next - 1, stream.pastEnd), true);
       else if (next !== Infinity) this.hooks.gap(stream, next - 1, false);
-      else if (laterWaits) this.hooks.gap(stream, highest(stream), false);
+      else if (isFollowed(stream)) this.hooks.gap(stream, highest(stream), false);
       else stream.ahead.clear();
     }
     // Fed by its parent meanwhile: a slow branch, not a dead one.

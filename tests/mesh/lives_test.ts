@@ -171,6 +171,21 @@ Deno.test("lives: what nobody has any more is a gap, told before the later life'
   assertEquals(attic.words, ["1.1", "2.1"]);
 });
 
+Deno.test("lives: what nobody has any more is a gap, too, when the later life is only announced", () => {
+  const { attic, first, pass } = reader();
+  attic.receive(first, { type: "summary", entries: [entry(life(1), 3), entry(life(2), 1)] });
+  attic.receive(first, {
+    type: "end",
+    request: 1,
+    lacks: [{ origin: KITCHEN, incarnation: life(1), from: 2, to: 3, later: false }],
+  });
+  pass(50);
+  attic.receive(first, batches(life(2), 1, "2.1"));
+  attic.receive(first, batches(life(1), 2, "1.2"));
+  assertEquals(attic.gaps.map(({ from, to, past }) => [from, to, past]), [[2, 3, false]]);
+  assertEquals(attic.words, ["1.1", "2.1"]);
+});
+
 Deno.test("lives: a later life waits for 10 s at the most", () => {
   const { attic, first, second, pass } = reader();
   attic.receive(first, { type: "summary", entries: [entry(life(1), 3)] });
