@@ -31,6 +31,8 @@ export interface JoinMeshOptions {
   driver: MeshDriver;
   /** Links are made to those of the same mesh; else only those of `--peer` are tried when heard. */
   join: boolean;
+  /** Told of links to others of the mesh that could not be made. */
+  failed?: ((name: string, reason: string) => void) | undefined;
   /** Ends it; the links stay. */
   signal: AbortSignal;
 }
@@ -79,8 +81,8 @@ function isPort(text: string): boolean {
  * ```
  */
 export async function joinMesh(options: JoinMeshOptions): Promise<void> {
-  const { beacon, driver, join, signal } = options;
-  using joiner = join ? new JoinerDriver({ driver, random }) : undefined;
+  const { beacon, driver, join, failed, signal } = options;
+  using joiner = join ? new JoinerDriver({ driver, random, failed }) : undefined;
   const sightings = new Sightings(driver, joiner);
   try {
     for await (const event of beacon.watch({ signal })) sightings.happened(event);

@@ -46,7 +46,8 @@ export async function ask(asking: Asking, io: Io): Promise<number> {
   const late = AbortSignal.timeout(timeoutMs);
   const signal = anySignal(late, io.signal);
   const stopped = () => {
-    if (!late.aborted) return EXIT.ok;
+    // Whoever asked has no answer: that isn't done.
+    if (!late.aborted) return fail(`No answer from ${shown}: stopped`, EXIT.failed, io);
     io.stderr.write(`talker: No answer from ${shown} within ${timeoutMs / 1000} s (--timeout)\n`);
     return EXIT.timeout;
   };

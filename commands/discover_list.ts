@@ -25,7 +25,8 @@ export async function list({ flags, name, io }: Discovering): Promise<number> {
   if (blocked !== undefined) io.stderr.write(`talker: ${blocked}\n`);
   const finder = new Finder(beacon, networkzero);
   const found = await finder.findAll(pattern, { wait, signal: io.signal });
-  if (io.signal.aborted) return EXIT.ok;
+  // Whoever stops it sees what was heard so far.
+  if (found.length === 0 && io.signal.aborted) return EXIT.ok;
   if (found.length === 0) {
     const others = finder.known().length;
     const what = name === undefined ? "Nobody" : `Nothing that matches "${visible(name)}"`;

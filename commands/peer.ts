@@ -220,9 +220,9 @@ function lookAround(part: Part): Promise<number> {
   const { map, who, json, timeout = LOOK_TIMEOUT } = flags;
   const node = { ...nodeOptions(part), name };
   const joining = joins || part.listener !== undefined
-    ? (driver: MeshDriver) => {
+    ? (driver: MeshDriver, failed: (name: string, reason: string) => void) => {
       openListener(driver, part, name, node);
-      surroundings?.join(driver, joins);
+      surroundings?.join(driver, joins, failed);
     }
     : undefined;
   return look({ node, targets, joining, map, who, json, timeout, io });

@@ -22,13 +22,21 @@ import { drawTopology } from "../lib/talker/topology_drawing.ts";
 import { isNotAuthorised, newNode, type NodeOptions, random, randomBits } from "./mesh_join.ts";
 import { settled } from "./settled.ts";
 
+/** So many of those who could not be linked to are told. */
+const MAX_REASONS = 5;
+
 /** What to look at, and from where. */
 export interface LookOptions {
   /** What the node is made from. */
   node: NodeOptions;
   targets: readonly Endpoint[];
-  /** Accepts links, or finds others to link to; undefined: there are only the TARGETs. */
-  joining: ((driver: MeshDriver) => void) | undefined;
+  /**
+   * Accepts links, or finds others to link to, and tells of those that could not be linked to; undefined:
+   * there are only the TARGETs.
+   */
+  joining:
+    | ((driver: MeshDriver, failed: (name: string, reason: string) => void) => void)
+    | undefined;
   map: boolean;
   who: boolean;
   json: boolean;
@@ -46,7 +54,8 @@ export async function look(options: LookOptions): Promise<number> {
   const room = new MeshRoom({ driver, talker: () => talker, listen: listenTcp, quiet: true });
   const talker: Talker = new Talker({ name, mesh: room, random: randomBits, wakeAll() {} });
   room.flush();
-  joining?.(driver);
+  const found = new Map<string, string>();
+  joining?.(driver, (name, reason) => found.set(name, reason));
   const stop = new AbortController();
   const signal = anySignal(io.signal, stop.signal);
   try {
@@ -54,12 +63,12 @@ export async function look(options: LookOptions): Promise<number> {
     // When each TARGET has turned it down, and nobody can come from elsewhere, there is nothing to wait for.
     if (joining === undefined) void links.allRefused.then(() => stop.abort());
     const isSettled = await settled(driver, { within: options.timeout * 1000, signal });
-    if (io.signal.aborted) return EXIT.ok;
-    if (driver.node.reachable().length <= 1) throw nobody(links, options);
+    if (io.signal.aborted) throw stopped();
+    if (driver.node.reachable().length <= 1) throw nobody(links, found, options);
     for (const line of links.failures()) io.stderr.write(`talker: ${line}\n`);
     if (options.map) printMap(driver, options);
     const silent = options.who && await printWho(room, options);
-    if (io.signal.aborted) return EXIT.ok;
+    if (io.signal.aborted) throw stopped();
     if (!isSettled) {
       io.stderr.write(
         `talker: The mesh had not settled within ${options.timeout} s: more may have come\n`,
@@ -72,8 +81,23 @@ export async function look(options: LookOptions): Promise<number> {
   }
 }
 
+/** Whoever looks at the mesh has not seen all of it: that isn't done. */
+function stopped(): CommandError {
+  return new CommandError("The mesh is not known yet: stopped");
+}
+
 /** Nobody can be reached. */
-function nobody(links: Links, { targets, timeout }: LookOptions): CommandError {
+function nobody(
+  links: Links,
+  found: ReadonlyMap<string, string>,
+  { targets, timeout }: LookOptions,
+): CommandError {
+  if (targets.length === 0 && found.size > 0) {
+    const reasons = [...found].map(([name, reason]) => `Cannot link to ${name}: ${reason}`);
+    const isAuthorised = ![...found.values()].every(isNotAuthorised);
+    const exitCode = isAuthorised ? EXIT.failed : EXIT.unauthorised;
+    return new CommandError(reasons.slice(0, MAX_REASONS).join("; "), { exitCode });
+  }
   if (targets.length === 0) {
     return new CommandError(`Nobody was linked to within ${timeout} s; give a TARGET to link to`, {
       exitCode: EXIT.timeout,

@@ -16,7 +16,7 @@ import {
   type NodeAdvertised,
   type OtherNames,
 } from "./advertising.ts";
-import { joinMesh } from "./auto_peer.ts";
+import { joinMesh, type JoinMeshOptions } from "./auto_peer.ts";
 import { openBeacon } from "./beacon_open.ts";
 
 /** How {@linkcode Surroundings} are opened. */
@@ -89,9 +89,9 @@ export class Surroundings {
   }
 
   /** Links to the others of the mesh that are found, if `join`; tries those of `--peer` when they are heard. */
-  join(driver: MeshDriver, join: boolean): void {
+  join(driver: MeshDriver, join: boolean, failed?: JoinMeshOptions["failed"]): void {
     if (!this.#options.looks) return;
-    void joinMesh({ beacon: this.beacon, driver, join, signal: this.#stop.signal });
+    void joinMesh({ beacon: this.beacon, driver, join, failed, signal: this.#stop.signal });
   }
 
   /** Says goodbye. */

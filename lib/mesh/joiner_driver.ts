@@ -19,12 +19,15 @@ export interface JoinerDriverOptions {
   driver: MeshDriver;
   /** Random numbers from 0 to below 1. */
   random: Random;
+  /** Told of links that could not be made: the name of the node, and why. */
+  failed?: ((name: string, reason: string) => void) | undefined;
 }
 
 /** A joiner at work, until it is disposed of. The links that it made stay. */
 export class JoinerDriver implements Disposable {
   readonly #driver: MeshDriver;
   readonly #joiner: Joiner;
+  readonly #failed: (name: string, reason: string) => void;
   /** Refusals that were logged. */
   readonly #said = new Said();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -32,8 +35,9 @@ export class JoinerDriver implements Disposable {
   #stopped = false;
 
   /** Begins: nobody is seen yet. */
-  constructor({ driver, random }: JoinerDriverOptions) {
+  constructor({ driver, random, failed = () => {} }: JoinerDriverOptions) {
     this.#driver = driver;
+    this.#failed = failed;
     const { id: self, mesh } = driver.node.identity;
     this.#joiner = new Joiner({ self, mesh, random, now: performance.now() });
     const changed = () => this.#tell((joiner, now) => joiner.changed(now));
@@ -103,6 +107,7 @@ export class JoinerDriver implements Disposable {
       const { reason, refused } = outcome;
       const isNews = refused && !this.#said.lately(`${name} ${reason}`, now);
       log[isNews ? "warn" : "debug"]("Cannot link to {name}: {reason}", { name, reason });
+      this.#failed(name, reason);
       joiner.failed(id, refused ? "refused" : "unreachable", now);
     });
   }

@@ -238,6 +238,16 @@ Deno.test("peer: two of one --mesh find each other, without a server", async () 
   await north.stdout.next(`${mesh}-south: yes`);
 });
 
+Deno.test("peer --mesh --map: a mesh that encrypts is named, and it exits with 5", async () => {
+  const mesh = `secret${crypto.randomUUID().slice(0, 8)}`;
+  const { server } = await meshServer(mesh, "--mesh", mesh, "--encrypted", "--advertise");
+  await using _server = server;
+  const look = ["peer", "--mesh", mesh, "--map", "--timeout", "2", "--log-level", "error"];
+  const { code, stdout, stderr } = await runTalker(look);
+  assertEquals([code, stdout], [5, ""]);
+  assertMatch(stderr, new RegExp(`^talker: Cannot link to ${mesh}: .*encrypt.*\\n$`));
+});
+
 Deno.test("peer: exit codes", async () => {
   const { server, links } = await meshServer("attic", "--mesh", "club");
   await using _server = server;
