@@ -1,6 +1,12 @@
 /** By which names people know the servers of a mesh. */
 
 import { assertEquals } from "@std/assert";
+import type { MeshDriver } from "../../lib/mesh/driver.ts";
+import type { Observer } from "../../lib/mesh/observers.ts";
+import { SpeechObserver } from "../../lib/talker/observers/speech.ts";
+import type { Talker } from "../../lib/talker/talker.ts";
+import { encodeBatches } from "../../lib/wire/mesh_batch.ts";
+import { encodeText } from "../../lib/wire/text.ts";
 import { Life } from "../support/mesh_life.ts";
 
 const KITCHEN = "00000000000000aa", ATTIC = "00000000000000bb";
@@ -68,4 +74,34 @@ Deno.test("presence: a server that comes again under another id is back by its n
     "kitchen is back",
     "kitchen has stopped (1 users)",
   ]);
+});
+
+Deno.test("speech: the name of a server is used from the first line on at which it is known", () => {
+  let name: string | undefined;
+  let observer: Observer = {};
+  const node = {
+    identity: { id: ATTIC, incarnation: 1, name: "attic" },
+    observe: (_kind: number, one: Observer) => void (observer = one),
+    nameOf: () => name,
+    peers: () => [],
+    keepName() {},
+  };
+  const driver = { node, collects() {} } as unknown as MeshDriver;
+  const heard: string[] = [];
+  const talker = {
+    remoteLine: ({ server }: { server: string }) => void heard.push(server),
+  } as unknown as Talker;
+  new SpeechObserver(driver, () => talker);
+  const speak = (first: number) => {
+    const head = { origin: KITCHEN, incarnation: 1, first, kind: 1, time: 0 };
+    const payload = new Uint8Array([0, 5, ...encodeText("bob: hi")]);
+    for (const batch of encodeBatches(head, [payload])) {
+      observer.delivered?.({ batch, past: false, local: false });
+    }
+  };
+  speak(1);
+  name = "kitchen";
+  speak(2);
+  speak(3);
+  assertEquals(heard, [KITCHEN, "kitchen", "kitchen"]);
 });

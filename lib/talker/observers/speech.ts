@@ -173,7 +173,14 @@ export class SpeechObserver {
   #origin(id: string, incarnation: number): Origin {
     const prefix = `${id}.${incarnation}.`;
     const known = this.#origins.get(prefix);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // Its name may have come since, though it can't be reached yet.
+      if (known.server === id) {
+        const name = this.#driver.node.nameOf(id);
+        if (name !== undefined) this.named(id, name);
+      }
+      return known;
+    }
     if (this.#origins.size >= MAX_ORIGINS) {
       this.#origins.clear();
       this.#nameless.clear();
