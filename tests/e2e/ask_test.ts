@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { askUntil } from "../support/mesh_host.ts";
-import { runToEnd } from "../support/process.ts";
+import { runToEnd, TalkerProcess } from "../support/process.ts";
 import { TestServer } from "../support/server.ts";
 
 /** Two servers of a mesh that are linked; the first answers with `command`. */
@@ -133,4 +133,24 @@ Deno.test("ask: the answer as JSON, and a framed server", async () => {
   assertEquals(end.out.map((line) => JSON.parse(line)), [
     { type: "reply", text: "hi", server: "hello" },
   ]);
+});
+
+Deno.test("ask: who stops it has no answer, and is told so", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "talker-ask-" });
+  try {
+    const taken = `${folder}/taken`;
+    await using hello = await TestServer.start(["--answer", `: >'${taken}'; sleep 20`]);
+    await using asking = new TalkerProcess(["client", `:${hello.port}`, "--ask", "x"], {
+      input: null,
+    });
+    while (await Deno.stat(taken).then(() => false, () => true)) {
+      await new Promise<void>((resolve) => setTimeout(resolve, 10));
+    }
+    asking.signal("SIGINT");
+    const { code, out, err } = await asking.ended();
+    assertEquals([code, out], [1, []]);
+    assertMatch(err.join("\n"), /^talker: No answer from .*: stopped$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
