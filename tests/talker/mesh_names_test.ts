@@ -77,12 +77,12 @@ Deno.test("presence: a server that comes again under another id is back by its n
 });
 
 Deno.test("speech: the name of a server is used from the first line on at which it is known", () => {
-  let name: string | undefined;
+  const names = new Map<string, string>();
   let observer: Observer = {};
   const node = {
     identity: { id: ATTIC, incarnation: 1, name: "attic" },
     observe: (_kind: number, one: Observer) => void (observer = one),
-    nameOf: () => name,
+    nameOf: (id: string) => names.get(id),
     peers: () => [],
     keepName() {},
   };
@@ -100,7 +100,7 @@ Deno.test("speech: the name of a server is used from the first line on at which 
     }
   };
   speak(1);
-  name = "kitchen";
+  names.set(KITCHEN, "kitchen");
   speak(2);
   speak(3);
   assertEquals(heard, [KITCHEN, "kitchen", "kitchen"]);
