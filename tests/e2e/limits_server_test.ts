@@ -75,11 +75,8 @@ Deno.test("limit: a link that takes nothing makes speakers wait, is dropped, and
       await ann.drain();
       isTaken = true;
     })();
-    // The other clients are served meanwhile.
-    const bob = await server.join("bob");
-    for (let i = 0; i < 3; i++) await bob.drain();
-    assert(!isTaken, "The speaker did not have to wait");
     await server.stderr.next(/deaf.*nothing was taken for \d+ s/, 3 * LINK_STUCK_MS);
+    assert(!isTaken, "The speaker did not have to wait");
     assert(performance.now() - start > LINK_STUCK_MS / 2);
     await said;
   } finally {
