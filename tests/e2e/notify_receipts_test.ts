@@ -30,7 +30,7 @@ for (const signal of ["SIGKILL", "SIGTERM", "SIGSTOP"] as const) {
     const { code, out } = await publisher.ended();
     assertEquals([code, out[0]], [4, id]);
     // Who stops in good order may still say that the connection is gone.
-    assertMatch(out.join("\n"), signal === "SIGTERM" ? /from: b$|1 expired/ : /from: b$/m);
+    assertMatch(out.join("\n"), signal === "SIGTERM" ? /from: b$|1 expired/m : /from: b$/m);
   });
 }
 
