@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Receipts } from "../../lib/notify/notifications.ts";
 import { MAX_MESH_PAYLOAD } from "../../lib/wire/mesh_limits.ts";
-import { NotifyWorld } from "./notify_world.ts";
+import { answer, NotifyWorld } from "./notify_world.ts";
 import { Reader } from "./reader.ts";
 
 /** Two servers, and a crowd on the second one that got a notification of the first. */
@@ -15,17 +15,6 @@ function crowd(nicks: readonly string[]) {
   const { id, subscribers } = here!.publish({ topic: "x", text: "hi", nick: "eve" });
   world.run(200);
   return { world, here: here!, readers, id, subscribers };
-}
-
-/** Lets time pass until it is answered, at the most so many ms. */
-async function answer(world: NotifyWorld, asked: Promise<Receipts | undefined>, ms: number) {
-  let result: Receipts | undefined | "open" = "open";
-  void asked.then((receipts) => result = receipts);
-  for (const end = world.sim.now + ms; world.sim.now < end && result === "open";) {
-    world.run(10);
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-  }
-  return result as Receipts | undefined | "open";
 }
 
 function count(receipts: Receipts | undefined | "open") {

@@ -1,6 +1,7 @@
 /**
  * Servers with notifications, joined in a simulated network (tests/support/mesh_simulator.ts), in virtual time.
  */
+import type { Receipts } from "../../lib/notify/notifications.ts";
 import { MemoryNotificationStore } from "../support/notify_store.ts";
 import { NotifyRoom, type NotifyRoomOptions } from "../../lib/notify/notify_room.ts";
 import type { NotifyMesh } from "../../lib/notify/room_mesh.ts";
@@ -145,4 +146,15 @@ export class NotifyWorld {
     };
     at(sim.now, look);
   }
+}
+
+/** Lets time pass until it is answered, at the most so many ms. */
+export async function answer(world: NotifyWorld, asked: Promise<Receipts | undefined>, ms = 3_000) {
+  let result: Receipts | undefined | "open" = "open";
+  void asked.then((receipts) => result = receipts);
+  for (const end = world.sim.now + ms; world.sim.now < end && result === "open";) {
+    world.run(10);
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  }
+  return result as Receipts | undefined | "open";
 }

@@ -1,7 +1,7 @@
 /** Receipts of recipients that are lost: with their server, or with their connection. */
 import { assertEquals } from "@std/assert";
 import type { Receipts } from "../../lib/notify/notifications.ts";
-import { NotifyWorld } from "./notify_world.ts";
+import { answer, NotifyWorld } from "./notify_world.ts";
 import { Reader } from "./reader.ts";
 
 /** Two servers, someone without a name on the second one, and a notification of the first. */
@@ -17,17 +17,6 @@ function published({ as }: { as?: string } = {}) {
   const name = there.host.node!.identity.name;
   const ask = (wait = 0) => here.room!.receipts(id, wait);
   return { world, cable, here, there, reader, name, ask };
-}
-
-/** Lets time pass until it is answered, at the most so many ms. */
-async function answer(world: NotifyWorld, asked: Promise<Receipts | undefined>, ms = 3_000) {
-  let result: Receipts | undefined | "open" = "open";
-  void asked.then((receipts) => result = receipts);
-  for (const end = world.sim.now + ms; world.sim.now < end && result === "open";) {
-    world.run(10);
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-  }
-  return result as Receipts | undefined | "open";
 }
 
 /** The states, and who is silent. */
