@@ -1,7 +1,7 @@
 /**
  * What origins are called that said something: for the history, which has what they said longer than
  * their topology records are known. A new peer is told the names of those who can't be reached: who
- * can be tells its name itself.
+ * can be tells its name itself, some milliseconds later.
  */
 import type { NamedNode } from "../wire/mesh_message.ts";
 import type { MeshContext } from "./context.ts";
