@@ -59,7 +59,8 @@ const command = defineCommand({
     "first line the node has a user, who is announced and in /who; before, it has none. The end of " +
     "stdin ends nothing: Ctrl-C or SIGTERM does.",
     "--map and --who join, print, and leave without a word to anybody. They exit with 1 when no " +
-    "TARGET can be linked in time, with 3 when the mesh goes on changing (and show what is known), " +
+    "TARGET can be linked in time, with 5 when that is for encryption or the secret, with 3 when nobody " +
+    "is found or the mesh goes on changing (and show what is known), " +
     "and --who with 4 when a server did not answer.",
   ],
   positionals: { min: 0, max: Infinity },
